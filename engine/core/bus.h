@@ -54,6 +54,11 @@ class Bus {
   void port_write_block(uint16_t port, const uint8_t* from, uint32_t count, int size);
   uint32_t mmio_read(uint32_t physical, int size);
   void mmio_write(uint32_t physical, uint32_t value, int size);
+  // Any physical memory as the processor sees it, memory-mapped devices included.
+  void read_memory(uint32_t physical, uint8_t* to, uint32_t length);
+  void write_memory(uint32_t physical, const uint8_t* from, uint32_t length);
+  // The machine is being taken apart.
+  void detach_all();
 
   struct Counter {
     std::string name;

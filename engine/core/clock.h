@@ -27,6 +27,8 @@ class Clock {
   // UINT64_MAX when nothing is waiting.
   uint64_t next_deadline_ns() const;
   void run_due();
+  // Forgets every call: the machine is being taken apart.
+  void clear();
 
   // Realtime: the VM stops and goes on. Both modes: the time after a load.
   void pause();

@@ -7,19 +7,24 @@
 //  - It changes no architectural state before the last access that can fault (restartable instructions).
 //    What must be undone otherwise is undone by the fault path of the handler itself.
 //  - A guest exception is raised by fault(); it does not return (longjmp to the run loop, so no handler may
-//    own an object with a destructor across a memory access). EIP is that of `current_`.
+//    own an object with a destructor across a memory access). EIP is that of `current_`, which the dispatcher
+//    sets before each handler; outside a block `current_` is an idle op that stands at state_.eip.
+//  - A handler ends with `return NEXT(cpu, op);` (dispatch.h) or `return cpu.leave_block();`.
 //  - Handlers that change CS, EFLAGS.TF/IF/VM/AC, CRn, segment attributes used by decoding, the A20 gate or the
 //    TLB end the block: they set state_.eip and `return leave_block()`.
 //
 // Who lives where: dispatch and run loop in run_loop.cpp, block cache in block_cache.*, decoding in decoder.*,
-// memory access in memory_access.{h,cpp}, semantics by SDM group in alu, shift, string, control, segment, system,
-// x87; page walk in paging.cpp, delivery of events in exceptions.cpp, task switches in task_switch.cpp.
+// memory access in memory_access.{h,cpp}, flags in lazy_flags.h, semantics by SDM group in alu, shift, string,
+// control, segment, system, x87; page walk in paging.cpp, delivery of events in exceptions.cpp, task switches in task_switch.cpp.
 #pragma once
 
 #include <csetjmp>
 #include <cstdint>
 #include <memory>
 
+#include "../bus.h"
+#include "../clock.h"
+#include "../cpu_model.h"
 #include "../cpu_state.h"
 #include "../physical_memory.h"
 #include "../vcpu.h"
@@ -41,7 +46,7 @@ enum class EventKind : uint8_t {
 
 class Interpreter final : public Vcpu, private MemoryObserver {
  public:
-  Interpreter(PhysicalMemory& memory, Bus& bus, Clock& clock);
+  Interpreter(PhysicalMemory& memory, Bus& bus, Clock& clock, CpuModel model);
   ~Interpreter() override;
 
   ExitReason run() override;
@@ -58,15 +63,28 @@ class Interpreter final : public Vcpu, private MemoryObserver {
 
   CpuState state_;
 
-  // -- Flags (lazy_flags.h): the six status flags of the last result.
+  const CpuModel model_;
+
+  // -- Flags (lazy_flags.h, all inline): the six status flags of the last result.
   uint32_t flag_result_ = 1, flag_carries_ = 0;
   uint32_t flags() const;                 // EFLAGS with the status flags joined in
   void store_flags(uint32_t eflags);      // sets status and control bits alike; no privilege checks
+  void set_status_flags(uint32_t eflags);  // only the six status flags, of the six bits given
 
   // -- Faults (exceptions.cpp)
   [[noreturn]] void fault(Vector vector);
   [[noreturn]] void fault(Vector vector, uint32_t error_code);  // DF, TS, NP, SS, GP, PF, AC
   [[noreturn]] void page_fault(uint32_t linear, uint32_t error_code);
+  // What fault() leaves for the run loop before longjmp(fault_exit_, 1). The run loop then counts what retired,
+  // sets state_.eip = current_eip() and calls deliver(vector, EventKind::exception, ..., state_.eip). deliver() itself
+  // may fault again: it comes back here the same way, so what it was delivering must be kept in `delivering_`.
+  struct PendingFault {
+    uint8_t vector = 0;
+    bool has_error = false;
+    uint32_t error_code = 0;
+  } pending_fault_;
+  int delivering_ = -1;  // exceptions.cpp: vector under delivery, -1 = none
+  std::jmp_buf fault_exit_;
   // Delivers through the IVT, IDT or a task gate, with contributory and double fault rules of SDM 6.15.
   // `return_eip` is what is pushed. Throws nothing; a triple fault sets shutdown_.
   void deliver(uint8_t vector, EventKind kind, bool has_error, uint32_t error_code, uint32_t return_eip);
@@ -112,44 +130,84 @@ class Interpreter final : public Vcpu, private MemoryObserver {
   void switch_task(uint16_t tss_selector, TaskSwitch how, bool has_error, uint32_t error_code, uint32_t return_eip);
   // I/O permission: CPL, IOPL and the TSS bitmap (SDM vol. 1, 18.5); faults with GP(0).
   void check_io(uint16_t port, int size);
-  // Called after CS, SS or CPL changed: recomputes what decoding and fast paths derive from them.
+  // Called after CS, SS, CPL, CR0.AM or EFLAGS.AC changed: recomputes what decoding and fast paths derive from
+  // them (run_loop.cpp). Needs no leave_block() of its own, but the handler that called it must end the block.
   void segments_changed();
+  // Called after DR0-DR3 or DR7 changed: breakpoints are checked in slow paths only (run_loop.cpp).
+  void debug_registers_changed();
+  // flush_tlb() and flush_tlb_page() must call it: fetches look linear addresses up anew (run_loop.cpp).
+  void code_mappings_changed();
 
   // -- Control
   const Op* current_ = nullptr;   // the instruction being executed
   uint32_t block_eip_ = 0;        // EIP of the current block's first byte
   uint32_t current_eip() const { return block_eip_ + current_->offset; }
-  uint32_t next_eip() const { return (block_eip_ + current_->offset + current_->length) & code_mask_; }
+  // Not cut to 16 bits: running over the end of a 64 KiB segment is a limit fault, not a wrap.
+  uint32_t next_eip() const { return block_eip_ + current_->offset + current_->length; }
   // Ends the block after this instruction retired; state_.eip must be set. Returned by the handler.
-  const Op* leave_block();
+  const Op* leave_block() {
+    retired_base_ += current_->position + 1u;
+    current_ = &idle_;
+    return nullptr;
+  }
+  // Takes the run loop's attention right after the current instruction, wherever it stands in its block.
+  void break_after_current();
   bool shutdown_ = false;         // triple fault
-  uint32_t code_mask_ = 0xFFFF;   // EIP mask by CS.D
   uint32_t stack_mask_ = 0xFFFF;  // ESP mask by SS.B
   bool user_ = false;             // CPL 3: pages are checked as user
-  uint32_t pending_debug_ = 0;    // DR6 bits for a #DB trap after this instruction
+  uint32_t pending_debug_ = 0;    // DR6 bits for a #DB trap after this instruction (before leave_block())
+  bool single_step_ = false;      // TF was set when the instruction began: #DB after it. deliver() clears it
 
   Bus& bus() { return bus_; }
   Clock& clock() { return clock_; }
   PhysicalMemory& memory() { return memory_; }
 
-  // -- TLB: direct mapped, separate ways for loads and stores, and for user and supervisor.
+  // -- TLB: direct mapped, one array for loads and one for stores, each in three sets: supervisor, user, and
+  // user with alignment checks (never filled, so that every access takes the slow path and is checked).
+  // Entries are made by memory_access.cpp after translate(); paging.cpp only invalidates them (tag = TLB_INVALID).
+  // It is in use with paging off too. flush_tlb(false) must clear all sets of both arrays. An entry of a global
+  // page has TLB_GLOBAL in `kind`, taken from translated_global_.
   struct TlbEntry {
-    uint32_t tag;      // linear page address, or TLB_INVALID
+    uint32_t tag;      // linear page address, TLB_INVALID, or page address + TLB_CODE
+    uint32_t kind;     // 0 or TLB_GLOBAL
     uint64_t addend;   // host address minus linear address
   };
   static constexpr uint32_t TLB_ENTRIES = 1024;
   static constexpr uint32_t TLB_INVALID = 1;  // never equals a page address
-  TlbEntry tlb_read_[2][TLB_ENTRIES];         // [user_]
-  TlbEntry tlb_write_[2][TLB_ENTRIES];        // only pages whose stores need no look: no code, no dirty tracking pending
+  static constexpr uint32_t TLB_CODE = 2;     // stores: the page holds decoded code, each store must be looked at
+  static constexpr uint32_t TLB_GLOBAL = 1;
+  static constexpr uint32_t TLB_SETS = 3;
+  TlbEntry tlb_read_[TLB_SETS][TLB_ENTRIES];
+  TlbEntry tlb_write_[TLB_SETS][TLB_ENTRIES];
+  uint8_t tlb_set_ = 0;             // the set of the current privilege
+  bool translated_global_ = false;  // translate(): the page of the last call was global (CR4.PGE and PTE.G)
+
+  // -- What block-to-block jumps look at (dispatch.h).
+  uint64_t retired_base_ = 0;  // instructions retired before the current block; REP counts each iteration
+  uint64_t limit_ = 0;         // a block that could retire beyond it is left to the run loop
+  uint64_t code_span_ = 0;     // CS.limit + 1
+  uint32_t fetch_context_ = 0;  // changes with every new mapping of code; low bits: decode mode and privilege
+  const Op* unlinked_ = nullptr;  // the direct branch that left the block for want of a link
+  struct JumpEntry {
+    uint64_t key;  // linear address, fetch_context_ above it
+    Block* block;
+  };
+  static constexpr uint32_t JUMP_ENTRIES = 4096;
+  JumpEntry jumps_[JUMP_ENTRIES];
+  bool attention() const { return attention_.load(std::memory_order_relaxed); }
+  // A device was called in the middle of an instruction: if it wants anything, see to it after the instruction.
+  void device_called() {
+    if (attention() || clock_.take_deadline_changed()) break_after_current();
+  }
+  uint32_t data_breakpoints_ = 0;  // bit i: DR7 has data (or I/O) breakpoint i enabled
 
  private:
   void code_changed(uint32_t physical, uint32_t length) override;
   void map_changed() override;
 
   std::unique_ptr<BlockCache> blocks_;
-  std::jmp_buf fault_exit_;
+  Op idle_{};
   friend class BlockCache;
-  // The owner of run_loop.cpp adds what the loop needs here.
 };
 
 }  // namespace bancada

@@ -19,7 +19,9 @@ enum OpFlags : uint8_t {
   OP_REPNE = 4,    // F2
   OP_REP = 8,      // F3
   OP_ADDRESS32 = 16,
-  OP_CODE32 = 32,  // CS.D of the block
+  OP_CODE32 = 32,       // CS.D of the block
+  OP_STACK32 = 64,      // SS.B of the block
+  OP_OPERAND_SIZE = 128,  // 66 prefix
 };
 
 struct Op {
@@ -43,6 +45,8 @@ struct Op {
   uint8_t flags;          // OpFlags
   uint8_t length;         // bytes
   uint8_t position;       // index in the block: instructions retired before this one
+  uint8_t map;            // 0 one-byte opcodes, 1 the 0F map
 };
+static_assert(sizeof(Op) <= 48);
 
 }  // namespace bancada
