@@ -29,7 +29,7 @@ $(VENV)/.ready: pyproject.toml .ci/venv
 	@touch $@
 
 native: $(VENV)/.ready
-	@.ci/native "$(BUILD)"
+	@.ci/native "$(BUILD)" engine
 
 # The native core under AddressSanitizer and UndefinedBehaviorSanitizer, and the tests that exercise it.
 asan: setup

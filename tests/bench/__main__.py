@@ -1,0 +1,133 @@
+"""make bench [ARGS="--job micro --runs 3 --peers bancada-interpreter,bochs"]
+
+Boots the benchmark diskettes (micro, gfx) of ../shared/kit on every PC that is installed, one after the other in
+the same run, and prints the median time of each phase and its ratio to ours. Checksums must agree. The table is
+kept in build/bench.json; the next run shows the ratio to it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import select
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from tests.bench.peers import ROOT, Peer, all_peers
+
+KIT = ROOT.parent / "shared" / "kit" / "build"
+RESULTS = ROOT / "build" / "bench.json"
+
+
+def run_diskette(argv: list[str], timeout: float) -> dict[str, tuple[float, str]]:
+    """Phase -> (host seconds, checksum and count) from the guest's lines "@b PHASE" and "@e PHASE CHECKSUM COUNT"."""
+    finished: dict[str, tuple[float, str]] = {}
+    started: dict[str, float] = {}
+    rest, begin = b"", time.monotonic()
+    process = subprocess.Popen(
+        argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=ROOT, start_new_session=True
+    )
+    assert process.stdout is not None
+    try:
+        while time.monotonic() - begin < timeout:
+            if not select.select([process.stdout], [], [], 1)[0]:
+                continue
+            data, now = os.read(process.stdout.fileno(), 65536), time.monotonic()
+            if not data:
+                break
+            *lines, rest = (rest + data).split(b"\n")
+            for words in (line.decode("latin-1").split() for line in lines):
+                if len(words) > 1 and words[0] == "@b":
+                    started[words[1]] = now
+                elif len(words) > 1 and words[0] == "@e" and words[1] in started:
+                    finished[words[1]] = (now - started[words[1]], " ".join(words[2:]))
+                elif words[:1] == ["@done"]:
+                    return finished
+        return finished
+    finally:
+        process.terminate()
+        try:
+            process.wait(5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+
+
+def measure(job: str, peers: list[Peer], runs: int, timeout: float) -> dict[str, dict[str, list[tuple[float, str]]]]:
+    """Phase -> peer -> [(seconds, checksum)], the peers taking turns."""
+    results: dict[str, dict[str, list[tuple[float, str]]]] = {}
+    for number in range(runs):
+        for peer in peers:
+            print(f"  {job}: run {number + 1} of {runs}, {peer.name}", file=sys.stderr)
+            with tempfile.TemporaryDirectory() as folder:
+                image = Path(folder) / "floppy.img"
+                shutil.copy(KIT / f"{job}.img", image)
+                image.chmod(0o644)
+                for phase, result in run_diskette(peer.command(image, Path(folder)), timeout).items():
+                    results.setdefault(phase, {}).setdefault(peer.name, []).append(result)
+    return results
+
+
+def report(job: str, peers: list[Peer], results: dict[str, dict[str, list[tuple[float, str]]]]) -> dict[str, dict[str, float]]:
+    """Prints the table; returns the medians."""
+    ours = peers[0].name
+    before = json.loads(RESULTS.read_text()).get(job, {}) if RESULTS.exists() else {}
+    print(f"\n{job + ', seconds':16}" + "".join(f"{peer.name:>28}" for peer in peers) + f"{'previous':>14}")
+    medians: dict[str, dict[str, float]] = {}
+    for phase, by_peer in results.items():
+        medians[phase] = {name: statistics.median(seconds for seconds, _ in runs) for name, runs in by_peer.items()}
+        reference = medians[phase].get(ours)
+        row = f"{phase:16}"
+        for peer in peers:
+            median = medians[phase].get(peer.name)
+            if median is None:
+                row += f"{'-':>28}"
+            elif reference and peer.name != ours:
+                row += f"{median:14.3f}  x{median / reference:<11.2f}"
+            else:
+                row += f"{median:28.3f}"
+        earlier = before.get(phase, {}).get(ours)
+        row += f"   x{earlier / reference:<10.2f}" if earlier and reference else f"{'-':>14}"
+        checksums = {checksum for runs in by_peer.values() for _, checksum in runs}
+        print(row + ("" if len(checksums) == 1 else f"  CHECKSUMS DIFFER {sorted(checksums)}"))
+    print("xN: that many times our time (above 1: slower than we are)")
+    return medians
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--job", choices=("micro", "gfx", "all"), default="all")
+    parser.add_argument("--runs", type=int, default=1)
+    parser.add_argument("--peers", default="", help="comma-separated; default: all that are installed")
+    parser.add_argument("--timeout", type=float, default=600)
+    options = parser.parse_args()
+    if not KIT.is_dir():
+        print(f"The benchmark diskettes are not here ({KIT}).", file=sys.stderr)
+        return 1
+    wanted = options.peers.split(",") if options.peers else []
+    peers = []
+    for peer in all_peers():
+        if wanted and peer.name not in wanted:
+            continue
+        if peer.missing:
+            print(f"{peer.name} is left out: {peer.missing}", file=sys.stderr)
+        else:
+            peers.append(peer)
+    if not peers:
+        print("No PC to measure.", file=sys.stderr)
+        return 1
+    kept = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    for job in ("micro", "gfx") if options.job == "all" else (options.job,):
+        kept[job] = report(job, peers, measure(job, peers, options.runs, options.timeout))
+    RESULTS.parent.mkdir(exist_ok=True)
+    RESULTS.write_text(json.dumps(kept, indent=1))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
