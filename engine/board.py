@@ -6,13 +6,16 @@ of this file. ``Machine`` owns the board and runs it.
 
 from __future__ import annotations
 
+import contextlib
 import datetime
+from collections.abc import Callable
+from io import FileIO
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol, TypeVar
 
 from engine import _core, resources
 from engine.board_bus import attach, attach_map
-from engine.config import MachineConfig, SerialConfig
+from engine.config import FloppyConfig, MachineConfig, SerialConfig
 from engine.console.keyboard import Keyboard
 from engine.console.mouse import Mouse
 from engine.console.screen import Screen
@@ -43,6 +46,7 @@ from engine.disks.probe import open_disk
 from engine.errors import HostResourceError, MachineError
 from engine.firmware import Firmware, FirmwareBoard
 
+Result = TypeVar("Result")
 MEGABYTE = 1 << 20
 NS_PER_INSTRUCTION = 10  # guest time an instruction takes in "instructions" mode: 100 MIPS
 FIXED_START = datetime.datetime(2000, 1, 1, 12, 0, 0)  # the RTC's start in "instructions" mode
@@ -51,10 +55,344 @@ FIXED_START = datetime.datetime(2000, 1, 1, 12, 0, 0)  # the RTC's start in "ins
 class Host(Protocol):
     """What the board needs of the machine that runs it."""
 
-    def post(self, work: Any) -> None: ...
+    def post(self, work: Callable[[], None]) -> None: ...
+
+    def call(self, work: Callable[[], Result]) -> Result: ...
+
     def request_reset(self) -> None: ...
+
     def request_power_off(self) -> None: ...
+
     def activity(self, device: str, writing: bool) -> None: ...
+
     def notice(self, message: str, device: str = "") -> None: ...
-    def wait_until(self, predicate: Any, timeout: float) -> None: ...
-    def emit(self, event: Any) -> None: ...
+
+    def run_posted(self) -> None: ...
+
+    def wait_until(self, predicate: Callable[[], bool], timeout: float) -> None: ...
+
+    def frame_ready(self) -> None: ...
+
+    def host_error(self, message: str) -> None: ...
+
+
+class Board:
+    """Raises MediumError for an image that cannot be used, HostResourceError for what the host cannot give."""
+
+    def __init__(self, config: MachineConfig, host: Host) -> None:
+        self.config = config
+        self._host = host
+        self._closers: list[Callable[[], None]] = []
+        try:
+            self._build()
+        except BaseException:
+            self.close()
+            raise
+
+    def _build(self) -> None:
+        config, host = self.config, self._host
+        self._make_core()
+        clock, bus, memory = self.clock, self.bus, self.memory
+
+        # -- Interrupts: the controllers' output is the processor's INTR pin.
+        self.pic = pic = InterruptControllers(output=self.cpu.set_intr)
+        self.coprocessor_irq = pic.wire(resources.COPROCESSOR.irq).line()
+        self.cpu.set_wires(pic.acknowledge, self._run_posted, self.coprocessor_irq.set)
+
+        # -- Time
+        self.speaker = PcSpeaker(clock)
+        self.timer = Timer8254(pic.wire(resources.TIMER.irq).line(), clock)
+        self.timer.counter2_changed = lambda: self.speaker.set_counter(self.timer.counter2_waveform())
+        self.rtc = RtcCmos(pic.wire(resources.RTC.irq).line(), clock, self._start_time())
+        self.dma = DmaControllers(memory)
+
+        # -- Keyboard and mouse; A20 has two gates, and each shows where the other put it.
+        self.ps2_keyboard = Ps2Keyboard(clock)
+        self.ps2_mouse = Ps2Mouse(clock)
+        self.keyboard_controller = KeyboardController8042(
+            self.ps2_keyboard,
+            self.ps2_mouse,
+            keyboard_irq=pic.wire(resources.KEYBOARD.irq).line(),
+            mouse_irq=pic.wire(resources.MOUSE.irq).line(),
+            clock=clock,
+            set_a20=self.set_a20,
+            request_reset=host.request_reset,
+        )
+        self.system_control = SystemControl(
+            self.timer,
+            clock,
+            speaker_data=self.speaker.set_data,
+            set_a20=self.set_a20,
+            request_reset=host.request_reset,
+            clear_coprocessor_error=lambda: self.coprocessor_irq.set(False),
+        )
+
+        # -- Screen
+        self.vga = Vga(memory, bus, clock, vram_mb=config.video_memory_mb, frame_ready=host.frame_ready)
+        self.screen = Screen(self.vga, host.wait_until, host.call)
+
+        # -- Drives and their controllers
+        self.floppies = [self._make_floppy(index, floppy) for index, floppy in enumerate(config.floppy_drives)]
+        self.floppy_controller = FloppyController82077(
+            irq=pic.wire(resources.FLOPPY.irq).line(),
+            dma=self.dma.channel(resources.FLOPPY.dma),
+            clock=clock,
+            drives=self.floppies,
+        )
+        self.ide = self._make_ide_drives()
+        self.ide_controller = IdeController(
+            irqs=(pic.wire(resources.IDE_PRIMARY.irq).line(), pic.wire(resources.IDE_SECONDARY.irq).line()),
+            drives=self.ide,
+            clock=clock,
+        )
+
+        # -- Ports to the outside
+        self.debug_ports = DebugPorts(self._debug_sink())
+        self.serial_chips: list[Serial16550] = []
+        self.serial: list[SerialConsole] = []
+        for index, port in enumerate(config.serial):
+            self._make_serial(index, port)
+        self.parallel = ParallelPort(pic.wire(resources.PARALLEL[0].irq).line(), clock)
+
+        # -- What people hold
+        self.keyboard = Keyboard(self.ps2_keyboard, clock, host.post)
+        self.mouse = Mouse(self.ps2_mouse, host.post)
+
+        self._attach()
+
+        # -- Firmware
+        self.firmware = Firmware(
+            FirmwareBoard(
+                memory=memory,
+                bus=bus,
+                cpu=self.cpu,
+                clock=clock,
+                config=config,
+                cmos=self.rtc,
+                floppies=self.floppies,
+                ide=self.ide,
+                serial_bases=[resources.SERIAL[index].ports[0] for index in range(len(self.serial))],
+                parallel_bases=[resources.PARALLEL[0].ports[0]],
+                set_a20=self.set_a20,
+                reset=host.request_reset,
+                power_off=host.request_power_off,
+                activity=host.activity,
+                save_nvram=self._save_nvram,
+                linear_frame_buffer=resources.LINEAR_FRAME_BUFFER,
+            )
+        )
+        self.firmware.install()
+
+        self.devices: dict[str, Device] = {
+            "pic": pic,
+            "timer": self.timer,
+            "rtc": self.rtc,
+            "dma": self.dma,
+            "keyboard": self.ps2_keyboard,
+            "mouse": self.ps2_mouse,
+            "keyboard_controller": self.keyboard_controller,
+            "system_control": self.system_control,
+            "speaker": self.speaker,
+            "vga": self.vga,
+            "floppy": self.floppy_controller,
+            "ide": self.ide_controller,
+            "parallel": self.parallel,
+            "debug": self.debug_ports,
+            **{f"floppy{index}": drive for index, drive in enumerate(self.floppies)},
+            **{f"serial{index}": chip for index, chip in enumerate(self.serial_chips)},
+        }
+
+    # -- Parts
+
+    def _make_core(self) -> None:
+        config = self.config
+        video_bytes = config.video_memory_mb * MEGABYTE
+        try:
+            self.memory = _core.PhysicalMemory(config.memory_mb * MEGABYTE, video_bytes + MEGABYTE)
+        except _core.HostMemoryError as error:
+            raise HostResourceError(f"{error} Give the virtual machine less memory, or close other programs.") from error
+        self.bus = _core.Bus(self.memory)
+        self._closers.append(self.bus.detach_all)
+        self.clock = _core.Clock(config.clock, NS_PER_INSTRUCTION)
+        self._closers.append(self.clock.clear)
+        # RAM: all but the hole that video memory and ROM live in.
+        writable = self.memory.PAGE_READ | self.memory.PAGE_WRITE
+        self.memory.map_backed(0, min(config.memory_mb * MEGABYTE, 0xA0000), 0, writable)
+        if config.memory_mb > 1:
+            self.memory.map_backed(MEGABYTE, (config.memory_mb - 1) * MEGABYTE, MEGABYTE, writable)
+        self.cpu, self.accelerator = self._make_processor()
+        self._closers.append(lambda: self.cpu.set_wires(None, None, None))
+
+    def _make_processor(self) -> tuple[_core.Vcpu, str]:
+        wanted = self.config.accelerator
+        if wanted in ("kvm", "translator"):
+            raise HostResourceError(
+                f"The accelerator “{wanted}” is not part of this version of Bancada. Choose “auto” or “interpreter”."
+            )
+        return _core.Interpreter(self.memory, self.bus, self.clock, self.config.cpu_model), "interpreter"
+
+    def _start_time(self) -> datetime.datetime:
+        if self.config.start_time:
+            return datetime.datetime.fromisoformat(self.config.start_time).replace(tzinfo=None)
+        return FIXED_START if self.config.clock == "instructions" else datetime.datetime.now()
+
+    def _make_floppy(self, index: int, config: FloppyConfig) -> FloppyDrive:
+        key = f"floppy{index}"
+        drive = FloppyDrive(config.drive, activity=lambda writing: self._host.activity(key, writing))
+        self._closers.append(drive.eject)
+        if config.image is not None:
+            drive.insert(FloppyImage.open(config.image, config.read_only))
+        return drive
+
+    def _make_ide_drives(self) -> list[AtaDisk | AtapiCdrom | None]:
+        drives: list[AtaDisk | AtapiCdrom | None] = [None] * 4
+        for index, disk in enumerate(self.config.hard_disks):
+            block = open_disk(disk.image, disk.read_only)
+            self._closers.append(block.close)
+            drives[disk.slot] = AtaDisk(block, activity=self._light(f"disk{index}"))
+        for index, cdrom in enumerate(self.config.cdrom_drives):
+            drive = AtapiCdrom(activity=self._light(f"cdrom{index}"))
+            self._closers.append(drive.eject)
+            if cdrom.image is not None:
+                drive.insert(CdImage.open(cdrom.image))
+            drives[cdrom.slot] = drive
+        return drives
+
+    def _light(self, key: str) -> Callable[[bool], None]:
+        return lambda writing: self._host.activity(key, writing)
+
+    def _make_serial(self, index: int, config: SerialConfig) -> None:
+        host, key = self._host, f"serial{index}"
+        if config.kind == "none":
+            return
+        backend: SerialBackend
+
+        def transmit(data: bytes) -> None:
+            console.received(data)
+            backend.send(data)
+            host.activity(key, True)
+
+        chip = Serial16550(self.pic.wire(resources.SERIAL[index].irq).line(), self.clock, transmit)
+        console = SerialConsole(chip.receive, host.post, host.wait_until)
+        backend = open_backend(
+            config,
+            deliver=lambda data: host.post(lambda: chip.receive(data)),
+            notice=lambda message: host.post(lambda: host.notice(message, key)),
+        )
+        self._closers.append(backend.close)
+        self.serial_chips.append(chip)
+        self.serial.append(console)
+        attach(self.bus, chip, resources.SERIAL[index].ports[0], f"serial port {index + 1}")
+
+    def _debug_sink(self) -> Callable[[bytes], None] | None:
+        path = self.config.debug_port
+        if path is None:
+            return None
+        try:
+            file = path.open("wb", buffering=0)
+        except OSError as error:
+            raise HostResourceError(f"The debug port's file {path} cannot be written: {error.strerror}.") from error
+        self._closers.append(file.close)
+        return lambda data: None if file.closed else _write_all(file, data)
+
+    def _attach(self) -> None:
+        bus = self.bus
+        attach(bus, self.pic, 0, "interrupt controllers")
+        attach(bus, self.timer, resources.TIMER.ports[0], "timer")
+        attach(bus, self.rtc, resources.RTC.ports[0], "real-time clock")
+        attach(bus, self.dma, 0, "DMA controllers")
+        attach(bus, self.keyboard_controller, resources.KEYBOARD.ports[0], "keyboard controller")
+        attach(bus, self.system_control, 0, "system control")
+        attach(bus, self.vga, 0, "display adapter")
+        attach(bus, self.floppy_controller, resources.FLOPPY.ports[0], "floppy controller")
+        for channel, resource in enumerate((resources.IDE_PRIMARY, resources.IDE_SECONDARY)):
+            attach_map(bus, self.ide_controller.command_ports(channel), resource.ports[0], f"IDE channel {channel}")
+            attach_map(bus, self.ide_controller.control_ports(channel), resource.ports[1], f"IDE channel {channel}")
+        attach(bus, self.parallel, resources.PARALLEL[0].ports[0], "parallel port")
+        attach(bus, self.debug_ports, 0, "debug ports")
+
+    # -- Wires that several chips drive
+
+    def set_a20(self, level: bool) -> None:
+        self.memory.a20 = level
+        self.keyboard_controller.a20_changed(level)
+        self.system_control.a20_changed(level)
+
+    def _run_posted(self) -> None:
+        self._host.run_posted()
+
+    # -- Power
+
+    def reset(self, kind: ResetKind) -> None:
+        """Every chip, then the processor, then the firmware at its entry."""
+        if kind is ResetKind.POWER_ON:
+            self.memory.clear_ram()
+            if self.config.nvram is not None and (text := self.rtc.load_nvram(self.config.nvram)):
+                self._host.notice(text)
+            if self.config.clock == "realtime" and not self.config.start_time:
+                self.rtc.set_time(datetime.datetime.now())
+        for device in self.devices.values():
+            device.reset(kind)
+        self.set_a20(True)
+        self.cpu.reset()
+        self.firmware.reset(cold=kind is ResetKind.POWER_ON)
+
+    def flush(self) -> None:
+        """Everything the guest wrote is on the host's disk, and so are the BIOS settings."""
+        for drive in self.floppies:
+            if drive.medium is not None:
+                drive.medium.flush()
+        for unit in self.ide:
+            if isinstance(unit, AtaDisk):
+                unit.block.flush()
+        self._save_nvram()
+
+    def _save_nvram(self) -> None:
+        if self.config.nvram is not None and (text := self.rtc.store_nvram(self.config.nvram)):
+            self._host.notice(text)
+
+    def close(self) -> None:
+        """Gives every host resource back, the last made first."""
+        while self._closers:
+            closer = self._closers.pop()
+            with contextlib.suppress(OSError):
+                closer()
+
+    # -- Media
+
+    def insert(self, device: str, path: Path, read_only: bool) -> None:
+        drive = self._removable(device)
+        if isinstance(drive, FloppyDrive):
+            drive.insert(FloppyImage.open(path, read_only))
+        else:
+            drive.insert(CdImage.open(path))
+
+    def eject(self, device: str) -> None:
+        self._removable(device).eject()
+
+    def _removable(self, device: str) -> FloppyDrive | AtapiCdrom:
+        cdroms = [self.ide[cdrom.slot] for cdrom in self.config.cdrom_drives]
+        drives: dict[str, Any] = {f"floppy{index}": drive for index, drive in enumerate(self.floppies)}
+        drives |= {f"cdrom{index}": drive for index, drive in enumerate(cdroms)}
+        if device not in drives:
+            known = ", ".join(sorted(drives)) or "none"
+            raise MachineError(f"This machine has no removable drive “{device}”. Its drives: {known}.")
+        drive = drives[device]
+        assert isinstance(drive, FloppyDrive | AtapiCdrom)
+        return drive
+
+    # -- For reports
+
+    def describe_cpu(self) -> str:
+        """Registers and the bytes at CS:EIP, for crash reports."""
+        registers = self.cpu.registers()
+        rows = [" ".join(f"{name}={value:08x}" for name, value in registers.items() if "_" not in name)]
+        where = registers["cs_base"] + registers["eip"] & 0xFFFFFFFF
+        code = self.cpu.read_linear(where, 16)
+        rows.append(f"code at {where:08x}: {code.hex(' ') if code else 'not mapped'}")
+        return "\n".join(rows)
+
+
+def _write_all(file: BinaryIO | FileIO, data: bytes) -> None:
+    with contextlib.suppress(OSError):
+        file.write(data)

@@ -8,6 +8,7 @@ whether an image can be opened is found out at power-on.
 from __future__ import annotations
 
 import dataclasses
+import datetime
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -180,7 +181,27 @@ class MachineConfig:
         for index, device in enumerate(self.boot_order):
             choice(device, BOOT_DEVICES, f"boot_order[{index}]")
         check(len(set(self.boot_order)) == len(self.boot_order), "boot_order", "A device is listed twice.")
+        if self.start_time:
+            try:
+                datetime.datetime.fromisoformat(self.start_time)
+            except ValueError:
+                check(False, "start_time", f"“{self.start_time}” is no date and time.", "Write 1999-12-31T23:59:00.")
+        images: dict[Path, tuple[str, bool]] = {}
+        for path, image, writable in self._images():
+            other, other_writes = images.setdefault(image, (path, writable))
+            check(
+                other == path or not (writable or other_writes),
+                f"{path}.image",
+                f"{image} is in {other} already.",
+                "Only images that are not written to can be in two drives.",
+            )
         return found
+
+    def _images(self) -> list[tuple[str, Path, bool]]:
+        """Setting, image and whether it is written to, of every diskette and disk."""
+        floppies = [(f"floppy[{i}]", drive.image, not drive.read_only) for i, drive in enumerate(self.floppy_drives)]
+        disks = [(f"disk[{i}]", disk.image, not disk.read_only) for i, disk in enumerate(self.hard_disks)]
+        return [(path, image, writable) for path, image, writable in floppies + disks if image is not None]
 
     def validate(self) -> None:
         """Raises ConfigError with every problem found."""

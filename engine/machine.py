@@ -31,7 +31,7 @@ from engine.console.screen import Screen
 from engine.console.serial import SerialConsole
 from engine.devices.device import ResetKind
 from engine.errors import GuestFailure, MachineError
-from engine.events import Activity, Event, MediumChanged, Notice, PowerChanged, PowerState
+from engine.events import Activity, Event, FrameReady, MediumChanged, Notice, PowerChanged, PowerState
 
 Result = TypeVar("Result")
 
@@ -345,6 +345,20 @@ class Machine:
         }
 
     # -- What the board reports -----------------------------------------------------------------------------
+
+    def run_posted(self) -> None:
+        """The processor was kicked: posted work, between guest instructions."""
+        self._drain()
+
+    def frame_ready(self) -> None:
+        self.emit(FrameReady(self.screen.generation))
+
+    def host_error(self, message: str) -> None:
+        """The host cannot carry out a guest's write (its disk is full): nothing is told to the guest, the machine
+        pauses, and the request is tried again when the person has made room and resumes."""
+        self.emit(Notice(message))
+        self._set_state(PowerState.PAUSED, message)
+        self.board.cpu.request_stop()
 
     def emit(self, event: Event) -> None:
         if self._events is not None:

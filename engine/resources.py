@@ -11,11 +11,11 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """Where one device sits: port bases, interrupt request and DMA channel (None: does not use one)."""
+    """Where one device sits: port bases, interrupt request and DMA channel (-1: does not use one)."""
 
     ports: tuple[int, ...]
-    irq: int | None = None
-    dma: int | None = None
+    irq: int = -1
+    dma: int = -1
 
 
 TIMER: Final = Resource((0x040,), irq=0)

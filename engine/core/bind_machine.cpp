@@ -296,6 +296,7 @@ void bind_machine(nb::module_& module) {
       .def("allocate", &PhysicalMemory::allocate, "length"_a)
       .def("map_backed", &PhysicalMemory::map_backed, "physical"_a, "length"_a, "offset"_a, "flags"_a)
       .def("unmap", &PhysicalMemory::unmap, "physical"_a, "length"_a)
+      .def("clear_ram", &PhysicalMemory::clear_ram)
       .def("read",
            [](PhysicalMemory& memory, uint32_t physical, size_t length) {
              nb::object bytes = nb::steal(PyBytes_FromStringAndSize(nullptr, static_cast<Py_ssize_t>(length)));

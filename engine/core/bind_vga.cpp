@@ -67,12 +67,13 @@ void bind_vga(nb::module_& module) {
       .def("take_registers_changed", &VgaPlanes::take_registers_changed)
       .def("mark_all_dirty", &VgaPlanes::mark_all_dirty)
       .def("clear", &VgaPlanes::clear)
-      .def("load",
-           [](VgaPlanes& planes, const nb::bytes& contents) {
-             if (contents.size() != planes.bytes()) throw nb::value_error("the saved video memory has another size");
-             planes.load(static_cast<const uint8_t*>(contents.data()));
-           },
-           "contents"_a);
+      .def(
+          "load",
+          [](VgaPlanes& planes, const nb::bytes& contents) {
+            if (contents.size() != planes.bytes()) throw nb::value_error("the saved video memory has another size");
+            planes.load(static_cast<const uint8_t*>(contents.data()));
+          },
+          "contents"_a);
 
   nb::enum_<PixelFormat>(module, "PixelFormat")
       .value("BLANK", PixelFormat::blank)
@@ -122,7 +123,8 @@ void bind_vga(nb::module_& module) {
             if (colours.size() != sizeof picture.palette) throw nb::value_error("a palette has 256 colours of 4 bytes");
             std::memcpy(picture.palette.data(), colours.data(), colours.size());
           })
-      .def("__eq__", [](const Picture& a, const Picture& b) { return a == b; }, nb::is_operator());
+      .def(
+          "__eq__", [](const Picture& a, const Picture& b) { return a == b; }, nb::is_operator());
 
   nb::class_<PixelConverter>(module, "PixelConverter")
       .def(nb::init<VgaPlanes&>(), "planes"_a, nb::keep_alive<1, 2>())

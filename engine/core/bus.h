@@ -39,6 +39,8 @@ class PhysicalMemory;
 class Bus {
  public:
   explicit Bus(PhysicalMemory& memory);
+  Bus(const Bus&) = delete;
+  Bus& operator=(const Bus&) = delete;
 
   // Throws BusConflict when a port is taken. `width` is the widest access the handler takes.
   void attach_ports(uint16_t first, uint32_t count, std::shared_ptr<PortHandler> handler, int width, const std::string& name);

@@ -1,5 +1,6 @@
 #include "physical_memory.h"
 
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -124,6 +125,15 @@ void PhysicalMemory::write(uint32_t physical, const void* from, size_t length) {
     in += piece;
     physical += static_cast<uint32_t>(piece);
     length -= piece;
+  }
+}
+
+void PhysicalMemory::clear_ram() {
+  for (uint64_t page = 0; page < PHYSICAL_PAGES; ++page) {
+    if (page_flags_[page] & PAGE_HAS_CODE) notify_code_changed(static_cast<uint32_t>(page * PAGE_SIZE), PAGE_SIZE);
+  }
+  if (ram_bytes_ > 0 && fallocate(fd_, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(ram_bytes_)) != 0) {
+    std::memset(backing_, 0, ram_bytes_);
   }
 }
 

@@ -76,6 +76,9 @@ class PhysicalMemory {
   void read(uint32_t physical, void* to, size_t length) const;
   void write(uint32_t physical, const void* from, size_t length);
 
+  // Power-on: all RAM reads zero, and its host pages are given back.
+  void clear_ram();
+
   // Dirty tracking of PAGE_TRACK_DIRTY pages, by backing offset.
   void mark_dirty(uint32_t physical) { dirty_[page_offset_[physical >> 12]] = 1; }
   // Fills out[i] with whether page i of the range changed since the last call, and clears. The caller

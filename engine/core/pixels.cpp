@@ -6,6 +6,13 @@
 #include <cstring>
 #include <string>
 
+// GCC's -O2 leaves these loops scalar, four times slower.
+#if defined(__GNUC__) && !defined(__clang__)
+#define BANCADA_VECTORIZED __attribute__((optimize("O3")))
+#else
+#define BANCADA_VECTORIZED
+#endif
+
 namespace bancada {
 
 namespace {
@@ -70,7 +77,7 @@ void draw_indexed(uint32_t* to, const uint8_t* from, size_t count, const Palette
   for (size_t i = 0; i < count; ++i) to[i] = palette[from[i]];
 }
 
-void draw_555(uint32_t* to, const uint8_t* from, size_t count) {
+BANCADA_VECTORIZED void draw_555(uint32_t* to, const uint8_t* from, size_t count) {
   for (size_t i = 0; i < count; ++i) {
     uint16_t raw;
     std::memcpy(&raw, from + i * 2, 2);
@@ -81,7 +88,7 @@ void draw_555(uint32_t* to, const uint8_t* from, size_t count) {
   }
 }
 
-void draw_565(uint32_t* to, const uint8_t* from, size_t count) {
+BANCADA_VECTORIZED void draw_565(uint32_t* to, const uint8_t* from, size_t count) {
   for (size_t i = 0; i < count; ++i) {
     uint16_t raw;
     std::memcpy(&raw, from + i * 2, 2);
@@ -101,17 +108,22 @@ void draw_888(uint32_t* to, const uint8_t* from, size_t count) {
 size_t bytes_per_pixel(PixelFormat format) {
   switch (format) {
     case PixelFormat::rgb555:
-    case PixelFormat::rgb565: return 2;
-    case PixelFormat::rgb888: return 3;
-    case PixelFormat::xrgb8888: return 4;
-    default: return 1;
+    case PixelFormat::rgb565:
+      return 2;
+    case PixelFormat::rgb888:
+      return 3;
+    case PixelFormat::xrgb8888:
+      return 4;
+    default:
+      return 1;
   }
 }
 
 }  // namespace
 
 PixelConverter::PixelConverter(VgaPlanes& planes) : planes_(planes) {
-  void* memory = mmap(nullptr, SURFACE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  void* memory =
+      mmap(nullptr, SURFACE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (memory == MAP_FAILED) throw HostMemoryError("The host does not give the memory for the guest's screen.");
   surface_ = static_cast<uint8_t*>(memory);
   pixels_ = static_cast<uint32_t*>(memory);
@@ -119,7 +131,9 @@ PixelConverter::PixelConverter(VgaPlanes& planes) : planes_(planes) {
   scratch_.resize(MAX_WIDTH + 16);
 }
 
-PixelConverter::~PixelConverter() { munmap(surface_, SURFACE_BYTES); }
+PixelConverter::~PixelConverter() {
+  munmap(surface_, SURFACE_BYTES);
+}
 
 void PixelConverter::set_picture(const Picture& picture) {
   Picture wanted = picture;
@@ -377,9 +391,15 @@ void PixelConverter::convert_planes() {
       const bool direct = panning == 0 && width % group == 0;
       uint32_t* to = direct ? row(y) : scratch_.data();
       switch (picture_.format) {
-        case PixelFormat::planar: draw_planar(to, from, groups, picture_.palette); break;
-        case PixelFormat::cga: draw_cga(to, from, groups, picture_.palette); break;
-        default: draw_indexed(to, from, groups * 4, picture_.palette); break;
+        case PixelFormat::planar:
+          draw_planar(to, from, groups, picture_.palette);
+          break;
+        case PixelFormat::cga:
+          draw_cga(to, from, groups, picture_.palette);
+          break;
+        default:
+          draw_indexed(to, from, groups * 4, picture_.palette);
+          break;
       }
       if (!direct) std::memcpy(row(y), scratch_.data() + panning, width * 4);
       touched(y, y);
@@ -408,11 +428,21 @@ void PixelConverter::convert_linear() {
     const uint8_t* from = linear_bytes(offset, length);
     uint32_t* to = row(y);
     switch (picture_.format) {
-      case PixelFormat::indexed8: draw_indexed(to, from, width, picture_.palette); break;
-      case PixelFormat::rgb555: draw_555(to, from, width); break;
-      case PixelFormat::rgb565: draw_565(to, from, width); break;
-      case PixelFormat::rgb888: draw_888(to, from, width); break;
-      default: std::memcpy(to, from, length); break;
+      case PixelFormat::indexed8:
+        draw_indexed(to, from, width, picture_.palette);
+        break;
+      case PixelFormat::rgb555:
+        draw_555(to, from, width);
+        break;
+      case PixelFormat::rgb565:
+        draw_565(to, from, width);
+        break;
+      case PixelFormat::rgb888:
+        draw_888(to, from, width);
+        break;
+      default:
+        std::memcpy(to, from, length);
+        break;
     }
     touched(y, y);
   }

@@ -45,9 +45,9 @@ struct Picture {
   uint32_t plane_mask = VGA_PLANE_BYTES - 1;  // where addresses in a plane wrap
 
   // Text.
-  int cell_width = 8;      // 8 or 9
-  uint32_t font_a = 0;     // plane 2 offset of the glyphs for attribute bit 3 set ...
-  uint32_t font_b = 0;     // ... and clear
+  int cell_width = 8;          // 8 or 9
+  uint32_t font_a = 0;         // plane 2 offset of the glyphs for attribute bit 3 set ...
+  uint32_t font_b = 0;         // ... and clear
   bool line_graphics = false;  // ninth column of C0h-DFh repeats the eighth
   bool blink = false;          // attribute bit 7 blinks
   int underline_line = 31;
@@ -96,9 +96,9 @@ class PixelConverter {
  private:
   // A run of rows of pixels with one start of the address counter.
   struct Strip {
-    int y, lines;       // rows of the surface
-    uint32_t address;   // counter at the left edge
-    int first_line;     // line of the character row that is shown at y
+    int y, lines;      // rows of the surface
+    uint32_t address;  // counter at the left edge
+    int first_line;    // line of the character row that is shown at y
     int panning;
   };
 

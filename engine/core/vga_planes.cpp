@@ -31,7 +31,9 @@ enum GraphicsRegister : uint8_t {
 // forget translations, so it has to pay.
 constexpr uint32_t ACCESSES_BEFORE_MAPPING = 256;
 
-constexpr uint32_t replicate(uint8_t value) { return value * 0x01010101u; }
+constexpr uint32_t replicate(uint8_t value) {
+  return value * 0x01010101u;
+}
 
 // Bit p of `value` becomes byte p, all ones.
 constexpr uint32_t spread(uint8_t value) {
@@ -86,7 +88,9 @@ void VgaPlanes::set_bank(bool linear, uint32_t bank) {
   registers_changed();
 }
 
-bool VgaPlanes::take_registers_changed() { return std::exchange(picture_registers_changed_, false); }
+bool VgaPlanes::take_registers_changed() {
+  return std::exchange(picture_registers_changed_, false);
+}
 
 void VgaPlanes::registers_changed() {
   static constexpr uint32_t FIRST[] = {0x00000, 0x00000, 0x10000, 0x18000};
@@ -289,10 +293,17 @@ void VgaPlanes::write_byte(uint32_t inside, uint8_t value) {
       break;
   }
   switch (logic_) {
-    case 0: break;
-    case 1: data &= latch_; break;
-    case 2: data |= latch_; break;
-    default: data ^= latch_; break;
+    case 0:
+      break;
+    case 1:
+      data &= latch_;
+      break;
+    case 2:
+      data |= latch_;
+      break;
+    default:
+      data ^= latch_;
+      break;
   }
   store(plane_offset, planes, (data & bits) | (latch_ & ~bits));
 }
@@ -320,7 +331,9 @@ bool VgaPlanes::take_dirty(std::vector<uint8_t>& pages) {
   return true;
 }
 
-bool VgaPlanes::take_font_changed() { return std::exchange(font_changed_, false); }
+bool VgaPlanes::take_font_changed() {
+  return std::exchange(font_changed_, false);
+}
 
 void VgaPlanes::mark_all_dirty() {
   std::fill(dirty_.begin(), dirty_.end(), uint8_t{1});

@@ -29,6 +29,8 @@ class VgaPlanes final : public MmioHandler {
 
   // `bytes` of video memory, a multiple of 1 MiB. Takes bytes + TEXT_BUFFER_BYTES of the extra backing.
   VgaPlanes(PhysicalMemory& memory, uint32_t bytes);
+  VgaPlanes(const VgaPlanes&) = delete;
+  VgaPlanes& operator=(const VgaPlanes&) = delete;
 
   // The window A0000h-BFFFFh.
   uint32_t read(uint32_t offset, int size) override;
@@ -101,13 +103,13 @@ class VgaPlanes final : public MmioHandler {
 
   // Derived from the registers: 32-bit values have one byte for each plane.
   uint32_t window_first_ = 0, window_length_ = 0;
-  uint32_t bank_base_ = 0;      // added to a plane offset, or to an offset in linear memory
-  uint32_t map_mask_ = 0;       // planes that are written
-  uint32_t set_reset_ = 0;      // value of the set/reset register on each plane
-  uint32_t enable_ = 0;         // planes that take set_reset_ instead of processor data
-  uint32_t bit_mask_ = 0;       // replicated
+  uint32_t bank_base_ = 0;  // added to a plane offset, or to an offset in linear memory
+  uint32_t map_mask_ = 0;   // planes that are written
+  uint32_t set_reset_ = 0;  // value of the set/reset register on each plane
+  uint32_t enable_ = 0;     // planes that take set_reset_ instead of processor data
+  uint32_t bit_mask_ = 0;   // replicated
   uint32_t colour_compare_ = 0, colour_care_ = 0;
-  uint32_t even_planes_ = 0, odd_planes_ = 0;  // planes an even and an odd address reach when writing
+  uint32_t even_planes_ = 0, odd_planes_ = 0;      // planes an even and an odd address reach when writing
   uint32_t write_address_ = 0, read_address_ = 0;  // masks on the address: odd/even addressing drops bit 0
   uint8_t write_mode_ = 0, rotate_ = 0, logic_ = 0, read_plane_ = 0;
   bool chain4_ = false, odd_even_read_ = false, compare_ = false, plain_ = false;

@@ -18,6 +18,7 @@
 // control, segment, system, x87; page walk in paging.cpp, delivery of events in exceptions.cpp, task switches in task_switch.cpp.
 #pragma once
 
+#include <bitset>
 #include <csetjmp>
 #include <cstdint>
 #include <memory>
@@ -150,6 +151,18 @@ class Interpreter final : public Vcpu, private MemoryObserver {
     current_ = &idle_;
     return nullptr;
   }
+  // Between blocks: nothing is being executed, state_.eip is right.
+  void be_idle() { current_ = &idle_; }
+  // After a port instruction: the device may have changed any register.
+  const Op* after_port(const Op* op) {
+    retired_base_ += op->position + 1u;
+    be_idle();
+    return nullptr;
+  }
+  // A store is about to hit a page with decoded code.
+  void store_to_code(uint32_t physical, uint32_t length) { code_changed(physical, length); }
+  // TLB entries for stores to a physical page are made anew: it got its first code, or lost its last.
+  void forget_stores_to(uint32_t physical);
   // Takes the run loop's attention right after the current instruction, wherever it stands in its block.
   void break_after_current();
   bool shutdown_ = false;         // triple fault
@@ -180,6 +193,7 @@ class Interpreter final : public Vcpu, private MemoryObserver {
   TlbEntry tlb_read_[TLB_SETS][TLB_ENTRIES];
   TlbEntry tlb_write_[TLB_SETS][TLB_ENTRIES];
   uint8_t tlb_set_ = 0;             // the set of the current privilege
+  std::bitset<1024> large_page_regions_;  // paging.cpp: 4 MiB regions where entries come from large pages
   bool translated_global_ = false;  // translate(): the page of the last call was global (CR4.PGE and PTE.G)
 
   // -- What block-to-block jumps look at (dispatch.h).
@@ -199,14 +213,26 @@ class Interpreter final : public Vcpu, private MemoryObserver {
   void device_called() {
     if (attention() || clock_.take_deadline_changed()) break_after_current();
   }
+  bool ferr_ = false;              // x87.cpp: FERR# is active
   uint32_t data_breakpoints_ = 0;  // bit i: DR7 has data (or I/O) breakpoint i enabled
 
  private:
   void code_changed(uint32_t physical, uint32_t length) override;
   void map_changed() override;
 
+  ExitReason loop(uint64_t stop_at);
+  void run_blocks();
+  void execute(const Op* op);
+  void run_piece(const Op* ops, uint32_t count);
+  void run_across_pages(uint32_t linear);
+  bool sleep_until_event(ExitReason& reason);
+  uint32_t fetch(uint32_t linear);
+  uint8_t decode_mode() const;
+
   std::unique_ptr<BlockCache> blocks_;
   Op idle_{};
+  Op piece_[40];  // a copy of part of a block, or an instruction that crosses a page
+  uint32_t mapping_generation_ = 1;
   friend class BlockCache;
 };
 

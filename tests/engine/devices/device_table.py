@@ -1,0 +1,232 @@
+"""Every device model in one table, for the tests that walk through all of them.
+
+To add a device: write a function that builds it from a :class:`Rig` (with what has to be saved together with it),
+and add it to ``TABLE``. ``stimuli`` are what the outside world does to it: keys, cables, other pins.
+"""
+
+from __future__ import annotations
+
+import datetime
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from engine.bus import Port, PortRange
+from engine.clock import MICROSECOND_NS, MILLISECOND_NS, ManualClock
+from engine.console.scan_codes import KEYS
+from engine.devices.debug_ports import DebugPorts
+from engine.devices.device import Device
+from engine.devices.dma_8237 import DmaControllers
+from engine.devices.interrupt_controller_8259 import InterruptControllers
+from engine.devices.keyboard_controller_8042 import KeyboardController8042
+from engine.devices.parallel_port import ParallelPort
+from engine.devices.pc_speaker import PcSpeaker
+from engine.devices.ps2_keyboard import Ps2Keyboard
+from engine.devices.ps2_mouse import Ps2Mouse
+from engine.devices.rtc_cmos_mc146818 import RtcCmos
+from engine.devices.serial_16550 import Serial16550
+from engine.devices.system_control import SystemControl
+from engine.devices.timer_8254 import Timer8254
+from engine.irq import IrqLine, RecordingIrqLine
+
+Stimulus = Callable[[random.Random], object]
+PAUSES_NS = (0, 0, MICROSECOND_NS, 50 * MICROSECOND_NS, MILLISECOND_NS, 20 * MILLISECOND_NS)
+
+
+class RigMemory:
+    """A megabyte of guest memory; elsewhere nothing answers."""
+
+    def __init__(self) -> None:
+        self.bytes = bytearray(1 << 20)
+
+    def read(self, physical: int, length: int) -> bytes:
+        return bytes(self.bytes[physical : physical + length]).ljust(length, b"\xff")
+
+    def write(self, physical: int, data: bytes | bytearray | memoryview) -> None:
+        kept = bytes(data)[: max(len(self.bytes) - physical, 0)]
+        self.bytes[physical : physical + len(kept)] = kept
+
+
+class Rig:
+    """What devices hang on."""
+
+    def __init__(self, now_ns: int = 0) -> None:
+        self.clock = ManualClock()
+        self.clock.advance(now_ns)
+        self.memory = RigMemory()
+        self.irqs: list[RecordingIrqLine] = []
+        self.log: list[object] = []  # everything the device told the outside
+
+    def irq(self) -> IrqLine:
+        line = RecordingIrqLine()
+        self.irqs.append(line)
+        return line
+
+    def note(self, *what: object) -> None:
+        self.log.append(what)
+
+
+@dataclass
+class Built:
+    """``devices`` are saved and loaded together, in this order."""
+
+    devices: Sequence[Device]
+    ports: Sequence[Port | PortRange] = ()
+    stimuli: Sequence[Stimulus] = ()
+    looks: Sequence[Callable[[], object]] = ()  # what else can be seen of it
+    pins: Sequence[IrqLine] = ()  # lines into the device, which their owners drive again after a load
+
+
+def _interrupt_controllers(rig: Rig) -> Built:
+    pic = InterruptControllers(lambda level: rig.note("int", level))
+    lines = [pic.wire(irq).line() for irq in range(16) if irq != 2]
+    stimuli = [
+        lambda chance: chance.choice(lines).set(chance.random() < 0.5),
+        lambda chance: rig.note("vector", pic.acknowledge()),
+    ]
+    return Built([pic], pic.port_map(), stimuli, [lambda: (pic.requests, pic.in_service, pic.masks)], lines)
+
+
+def _timer(rig: Rig) -> Built:
+    timer = Timer8254(rig.irq(), rig.clock)
+    stimuli: list[Stimulus] = [lambda chance: timer.set_gate2(chance.random() < 0.5)]
+    return Built([timer], timer.port_map(), stimuli, [lambda: timer.counter2_out, timer.counter2_waveform])
+
+
+def _clock(rig: Rig) -> Built:
+    rtc = RtcCmos(rig.irq(), rig.clock, datetime.datetime(2000, 2, 28, 23, 59, 57))
+    return Built([rtc], rtc.port_map(), (), [rtc.time, lambda: rtc.nmi_masked])
+
+
+def _dma(rig: Rig) -> Built:
+    dma = DmaControllers(rig.memory)
+    channels = [dma.channel(number) for number in (0, 1, 2, 3, 5, 6, 7)]
+    stimuli: list[Stimulus] = [
+        lambda chance: chance.choice(channels).write_memory(chance.randbytes(chance.randrange(600))),
+        lambda chance: rig.note(chance.choice(channels).read_memory(chance.randrange(600))),
+        lambda chance: chance.choice(channels).request(chance.random() < 0.5),
+    ]
+    return Built([dma], dma.port_map(), stimuli)
+
+
+def _keyboard_and_mouse(rig: Rig) -> Built:
+    keyboard = Ps2Keyboard(rig.clock, lambda leds: rig.note("leds", leds))
+    mouse = Ps2Mouse(rig.clock)
+
+    def set_a20(level: bool) -> None:
+        controller.a20_changed(level)
+        rig.note("a20", level)
+
+    controller = KeyboardController8042(
+        keyboard, mouse, rig.irq(), rig.irq(), rig.clock, set_a20, lambda: rig.note("reset")
+    )
+    names = sorted(KEYS)
+    stimuli: list[Stimulus] = [
+        lambda chance: keyboard.press(chance.choice(names)),
+        lambda chance: keyboard.release(chance.choice(names)),
+        lambda chance: mouse.move(chance.randint(-400, 400), chance.randint(-400, 400), chance.randint(-9, 9)),
+        lambda chance: mouse.buttons(chance.randrange(32)),
+    ]
+    return Built([keyboard, mouse, controller], controller.port_map(), stimuli)
+
+
+def _system_control(rig: Rig) -> Built:
+    timer = Timer8254(rig.irq(), rig.clock)
+    speaker = PcSpeaker(rig.clock)
+    timer.counter2_changed = lambda: speaker.set_counter(timer.counter2_waveform())
+
+    def set_a20(level: bool) -> None:
+        control.a20_changed(level)
+
+    control = SystemControl(
+        timer, rig.clock, speaker.set_data, set_a20, lambda: rig.note("reset"), None, coprocessor_irq=rig.irq()
+    )
+    stimuli: list[Stimulus] = [lambda chance: control.set_ferr(chance.random() < 0.5)]
+    timer_ports = [Port(0x40 + port.offset, port.read, port.write) for port in timer.port_map()]
+    return Built([timer, speaker, control], [*control.port_map(), *timer_ports], stimuli)
+
+
+def _serial(rig: Rig) -> Built:
+    uart = Serial16550(rig.irq(), rig.clock, lambda data: rig.note("sent", data))
+    stimuli: list[Stimulus] = [
+        lambda chance: uart.receive(chance.randbytes(chance.randrange(40))),
+        lambda chance: uart.receive_break(),
+        lambda chance: uart.set_modem_lines(chance.randrange(256)),
+    ]
+    return Built([uart], uart.port_map(), stimuli)
+
+
+def _parallel(rig: Rig) -> Built:
+    port = ParallelPort(rig.irq(), rig.clock, lambda data: rig.note("printed", data))
+    return Built([port], port.port_map())
+
+
+def _debug_ports(rig: Rig) -> Built:
+    ports = DebugPorts(lambda data: rig.note("debug", data))
+    return Built([ports], ports.port_map(), (), [lambda: ports.post_codes])
+
+
+TABLE: dict[str, Callable[[Rig], Built]] = {
+    "interrupt controllers": _interrupt_controllers,
+    "timer": _timer,
+    "clock": _clock,
+    "dma": _dma,
+    "keyboard, mouse and their controller": _keyboard_and_mouse,
+    "system control, timer and speaker": _system_control,
+    "serial port": _serial,
+    "parallel port": _parallel,
+    "debug ports": _debug_ports,
+}
+
+
+class Poker:
+    """Pokes a device at random: ports, the outside world, time. The same seed does the same."""
+
+    def __init__(self, rig: Rig, built: Built, seed: int) -> None:
+        self._rig = rig
+        self._built = built
+        self._chance = random.Random(seed)
+
+    def poke(self, times: int) -> list[object]:
+        """Returns everything that could be seen on the way."""
+        seen: list[object] = []
+        self._rig.log.clear()
+        for _ in range(times):
+            self._rig.clock.advance(self._chance.choice(PAUSES_NS))
+            if self._built.stimuli and self._chance.random() < 0.3:
+                self._chance.choice(self._built.stimuli)(self._chance)
+            elif self._built.ports:
+                seen.append(self._access(self._chance.choice(self._built.ports)))
+            seen.append([line.level for line in self._rig.irqs])
+        seen.extend(look() for look in self._built.looks)
+        return [*seen, *self._rig.log]
+
+    def _access(self, port: Port | PortRange) -> object:
+        chance = self._chance
+        if isinstance(port, PortRange):
+            size = chance.choice([size for size in (1, 2, 4) if size <= port.width])
+            offset = port.offset + chance.randrange(port.count)
+            if chance.random() < 0.5:
+                return _checked(port.read(offset, size), size) if port.read else None
+            return port.write(offset, chance.randrange(1 << 8 * size), size) if port.write else None
+        kind = chance.random()
+        if kind < 0.45:
+            return _checked(port.read(), port.width) if port.read else None
+        if kind < 0.9:
+            # Small values hit more commands and modes than evenly spread ones.
+            top = chance.choice((4, 16, 64, 1 << 8 * port.width))
+            return port.write(chance.randrange(min(top, 1 << 8 * port.width))) if port.write else None
+        count = chance.randrange(1, 40)
+        if kind < 0.95:
+            if port.read_block is None:
+                return None
+            block = port.read_block(count)
+            assert len(block) == count * port.width
+            return block
+        return port.write_block(chance.randbytes(count * port.width)) if port.write_block else None
+
+
+def _checked(value: int, size: int) -> int:
+    assert isinstance(value, int)
+    assert 0 <= value < 1 << 8 * size
+    return value

@@ -1,0 +1,320 @@
+"""A guest's screen: paints its surface, takes keyboard and mouse, gives them back.
+
+The picture is a QImage over the machine's own memory; only rows that changed are painted, at most once per host
+frame, and nothing while nothing changes or the console is hidden.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from PySide6.QtCore import QEvent, QPoint, QRect, QRectF, Qt, Signal
+from PySide6.QtGui import (
+    QColor,
+    QCursor,
+    QFocusEvent,
+    QHideEvent,
+    QImage,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QResizeEvent,
+    QShowEvent,
+    QWheelEvent,
+)
+from PySide6.QtWidgets import QWidget
+
+from ui import theme
+from ui.console.key_input import KeyInput, Keys
+from ui.console.mouse_input import MouseInput, Pointer
+from ui.console.scaling import Placement, ScaleMode, place
+from ui.throttle import Throttle
+
+_FRAME_MS: Final = 16
+_EMPTY: Final = (720, 400)
+
+
+class ConsoleWidget(QWidget):
+    """Shows one machine. ``attach`` gives it one, ``detach`` takes it away before the machine is closed."""
+
+    grab_changed = Signal(bool)
+    hot_key = Signal(str)
+    pointer_moved = Signal(QPoint)  # while not grabbed: for the full-screen bar
+    guest_resized = Signal(int, int)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._screen: Any = None
+        self._post: Callable[[Callable[[], None]], None] | None = None
+        self._image: QImage | None = None
+        self._surface: Any = None
+        self._guest_size = _EMPTY
+        self._placement = Placement(0, 0, 1, 1)
+        self._mode = ScaleMode.FIT
+        self._smooth = True
+        self.grab_on_click = True
+        self._correct_aspect = True
+        self._grabbed = False
+        self._dimmed = False
+        self._keys = KeyInput(self)
+        self._keys.release_wanted.connect(self.release_input)
+        self._keys.hot_key.connect(self.hot_key)
+        self._mouse = MouseInput()
+        self._pull = Throttle(self._take_rows, _FRAME_MS, self)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
+        self.setAttribute(Qt.WidgetAttribute.WA_InputMethodEnabled, False)
+        self.setMouseTracking(True)
+        self.setMinimumSize(160, 100)
+        self.setAccessibleName(self.tr("Screen of the virtual machine"))
+        self.setAccessibleDescription(self.tr("Keys go to the guest. Ctrl+Alt gives keyboard and mouse back."))
+
+    # -- The machine -------------------------------------------------------------------------------------
+
+    def attach(
+        self, screen: Any, keyboard: Keys, mouse: Pointer, post: Callable[[Callable[[], None]], None] | None = None
+    ) -> None:
+        """Shows a machine's screen and sends its keyboard and mouse what the host's do.
+
+        ``post`` brings work to the machine's thread: a hidden console asks for no frames.
+        """
+        self._screen = screen
+        self._post = post
+        self._keys.attach(keyboard)
+        self._mouse.attach(mouse)
+        self._make_image()
+        self._watch(self.isVisible())
+        self.update()
+
+    def detach(self) -> None:
+        """Lets go of the machine and its memory."""
+        self.release_input()
+        self._pull.cancel()
+        self._keys.attach(None)
+        self._mouse.attach(None)
+        self._screen = self._image = self._surface = self._post = None
+        self._guest_size = _EMPTY
+        self.update()
+
+    def frame_ready(self) -> None:
+        """The surface changed. Call on the GUI thread."""
+        if self._screen is not None and self.isVisible():
+            self._pull()
+
+    def set_dimmed(self, dimmed: bool) -> None:
+        """A paused guest's picture is shown darker."""
+        if dimmed != self._dimmed:
+            self._dimmed = dimmed
+            self.update()
+
+    def picture(self) -> QImage:
+        """A copy of what the guest shows."""
+        return self._image.copy() if self._image is not None else QImage()
+
+    def _watch(self, interested: bool) -> None:
+        screen = self._screen
+        if screen is not None and self._post is not None:
+            self._post(lambda: screen.watch(interested))
+
+    def _make_image(self) -> None:
+        screen = self._screen
+        width, height, stride = screen.geometry
+        if width <= 0 or height <= 0:
+            self._image = None
+            return
+        self._surface = screen.surface  # kept: QImage does not own the memory
+        self._image = QImage(self._surface, width, height, stride, QImage.Format.Format_RGB32)
+        if (width, height) != self._guest_size:
+            self._guest_size = (width, height)
+            self.guest_resized.emit(width, height)
+        self._place()
+
+    def _take_rows(self) -> None:
+        screen = self._screen
+        if screen is None or not self.isVisible():
+            return
+        rows = screen.take_dirty()
+        if screen.geometry[:2] != self._guest_size or self._image is None:
+            self._make_image()
+            self.update()
+            return
+        if rows is None:
+            return
+        first, last = self._placement.guest_rows_to_window(rows[0], rows[1], self._guest_size[1])
+        ratio = self.devicePixelRatioF()
+        left, width = self._placement.x / ratio, self._placement.width / ratio
+        self.update(QRectF(left, first / ratio, width, (last - first) / ratio).toAlignedRect())
+
+    # -- Painting ----------------------------------------------------------------------------------------
+
+    @property
+    def scale_mode(self) -> ScaleMode:
+        return self._mode
+
+    def set_scaling(self, mode: ScaleMode, correct_aspect: bool, smooth: bool = True) -> None:
+        self._mode, self._correct_aspect, self._smooth = mode, correct_aspect, smooth
+        self._place()
+        self.update()
+
+    @property
+    def placement(self) -> Placement:
+        """Where the picture is, in physical pixels."""
+        return self._placement
+
+    def _place(self) -> None:
+        ratio = self.devicePixelRatioF()
+        width, height = round(self.width() * ratio), round(self.height() * ratio)
+        self._placement = place(*self._guest_size, width, height, self._mode, self._correct_aspect)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        self._place()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self._place()
+        self._watch(True)
+        self.frame_ready()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        ground = QColor(theme.colours().console)
+        if self._image is None:
+            painter.fillRect(event.rect(), ground)
+            return
+        ratio = self.devicePixelRatioF()
+        spot = self._placement
+        target = QRectF(spot.x / ratio, spot.y / ratio, spot.width / ratio, spot.height / ratio)
+        inside = event.rect().intersected(target.toAlignedRect())
+        if inside != event.rect():
+            painter.fillRect(event.rect(), ground)
+        if inside.isEmpty():
+            return
+        painter.setClipRect(inside)
+        self._paint_rows(painter, target, inside)
+        if self._dimmed:
+            painter.fillRect(inside, QColor(10, 14, 22, 150))
+
+    def _paint_rows(self, painter: QPainter, target: QRectF, inside: QRect) -> None:
+        """Paints the guest rows that touch ``inside``, with a margin so that smoothing has no seams."""
+        assert self._image is not None
+        width, height = self._guest_size
+        per_row = target.height() / height
+        first = max(0, int((inside.top() - target.top()) / per_row) - 2)
+        last = min(height, int((inside.bottom() + 1 - target.top()) / per_row) + 3)
+        source = QRectF(0, first, width, last - first)
+        where = QRectF(target.left(), target.top() + first * per_row, target.width(), (last - first) * per_row)
+        ratio = self.devicePixelRatioF()
+        across, down = target.width() * ratio / width, per_row * ratio
+        if not self._smooth or (self._mode is ScaleMode.INTEGER and across == int(across)):
+            painter.drawImage(where, self._image, source)
+            return
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+        if max(across, down) <= 1 or (across == 1 and down == 1):
+            painter.drawImage(where, self._image, source)
+            return
+        # Enlarged to the next whole multiple with sharp edges first: text stays crisp at every size.
+        rows = self._image.copy(0, first, width, last - first)
+        wide, high = width * -(-int(across * 100) // 100), (last - first) * -(-int(down * 100) // 100)
+        rows = rows.scaled(wide, high, Qt.AspectRatioMode.IgnoreAspectRatio, Qt.TransformationMode.FastTransformation)
+        painter.drawImage(where, rows, QRectF(rows.rect()))
+
+    # -- Taking and giving back the input ----------------------------------------------------------------
+
+    @property
+    def grabbed(self) -> bool:
+        """Keyboard and mouse belong to the guest."""
+        return self._grabbed
+
+    def take_input(self) -> None:
+        """Gives keyboard and mouse to the guest."""
+        if self._grabbed or self._screen is None or not self.isVisible():
+            return
+        self._grabbed = True
+        self.setFocus(Qt.FocusReason.MouseFocusReason)
+        self.setCursor(Qt.CursorShape.BlankCursor)
+        centre = self._centre()
+        QCursor.setPos(centre)
+        self._mouse.begin(centre)
+        self.grabMouse(Qt.CursorShape.BlankCursor)
+        self.grabKeyboard()
+        self.grab_changed.emit(True)
+
+    def release_input(self) -> None:
+        """Gives keyboard and mouse back to the host."""
+        if not self._grabbed:
+            return
+        self._grabbed = False
+        self._keys.release_all()
+        self._mouse.release_all()
+        self.releaseKeyboard()
+        self.releaseMouse()
+        self.unsetCursor()
+        self.grab_changed.emit(False)
+
+    def _centre(self) -> QPoint:
+        return self.mapToGlobal(self.rect().center())
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        self._keys.release_all()
+        self.release_input()
+        super().focusOutEvent(event)
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        self._keys.release_all()
+        self.release_input()
+        self._watch(False)
+        super().hideEvent(event)
+
+    # -- Keys --------------------------------------------------------------------------------------------
+
+    def event(self, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.ShortcutOverride and self._grabbed:
+            event.accept()  # no shortcut of the window while the guest has the keyboard
+            return True
+        if event.type() == QEvent.Type.DevicePixelRatioChange:
+            self._place()
+        return super().event(event)
+
+    def focusNextPrevChild(self, forward: bool) -> bool:
+        return False  # Tab is the guest's
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if self._screen is None:
+            super().keyPressEvent(event)
+        else:
+            self._keys.press(event)
+
+    def keyReleaseEvent(self, event: QKeyEvent) -> None:
+        if self._screen is None:
+            super().keyReleaseEvent(event)
+        else:
+            self._keys.release(event)
+
+    # -- Mouse -------------------------------------------------------------------------------------------
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        if self._grabbed:
+            self._mouse.pressed(event.button())
+        elif event.button() == Qt.MouseButton.LeftButton and self.grab_on_click:
+            self.take_input()
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        self._mouse.released(event.button())
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        self.mousePressEvent(event)
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        if not self._grabbed:
+            self.pointer_moved.emit(event.position().toPoint())
+            return
+        target = self._mouse.moved(event.globalPosition().toPoint(), self._centre())
+        if target is not None:
+            QCursor.setPos(target)
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        if self._grabbed:
+            self._mouse.wheeled(event.angleDelta().y())
+            event.accept()

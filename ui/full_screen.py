@@ -1,0 +1,76 @@
+"""Full screen: the guest and nothing else, with a bar that comes when the pointer touches the top edge."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from PySide6.QtCore import QPoint
+from PySide6.QtWidgets import QMainWindow, QWidget
+
+from ui.console.fullscreen_bar import FullScreenBar
+from ui.vm_tab import VmTab
+
+
+class FullScreen:
+    """Puts a main window into full screen and back; ``furniture`` is what disappears meanwhile."""
+
+    def __init__(
+        self,
+        window: QMainWindow,
+        furniture: Callable[[], Sequence[QWidget]],
+        machines: Callable[[], Sequence[tuple[str, str]]],
+    ) -> None:
+        self._window = window
+        self._furniture = furniture
+        self._machines = machines
+        self._hidden: list[QWidget] = []
+        self._was_maximized = False
+        self._tab: VmTab | None = None
+        self.bar = FullScreenBar(window)
+
+    @property
+    def on(self) -> bool:
+        return self._tab is not None
+
+    def enter(self, tab: VmTab) -> None:
+        if not self.on:
+            self._was_maximized = self._window.isMaximized()
+            self._hidden = [widget for widget in self._furniture() if widget.isVisible()]
+            for widget in self._hidden:
+                widget.hide()
+            self._window.showFullScreen()
+        self.show_tab(tab)
+
+    def show_tab(self, tab: VmTab) -> None:
+        """Another machine is shown in full screen."""
+        if self._tab is not None:
+            self._tab.set_remarks_visible(True)
+        self._tab = tab
+        tab.set_remarks_visible(False)
+        tab.show_console()
+        self.bar.begin(tab.session.name, self._machines())
+
+    def leave(self) -> None:
+        if self._tab is None:
+            return
+        tab, self._tab = self._tab, None
+        tab.set_remarks_visible(True)
+        self.bar.end()
+        for widget in self._hidden:
+            widget.show()
+        self._hidden = []
+        if self._was_maximized:
+            self._window.showMaximized()
+        else:
+            self._window.showNormal()
+        if tab.shows_console:
+            tab.console.setFocus()
+
+    def pointer_at(self, position: QPoint) -> None:
+        """The pointer, in the window's coordinates, while the guest does not have it."""
+        if self.on:
+            self.bar.pointer_at(position)
+
+    def resized(self) -> None:
+        if self.on:
+            self.bar.reposition()

@@ -1,0 +1,357 @@
+"""What the actions of the Machine menu do to the current machine."""
+
+from __future__ import annotations
+
+import datetime
+import functools
+import re
+from pathlib import Path
+
+from PySide6.QtCore import QObject, QStandardPaths, QUrl
+from PySide6.QtGui import QCloseEvent, QDesktopServices, QGuiApplication
+from PySide6.QtWidgets import QFileDialog
+
+from app.lifecycle import Action
+from app.memory_check import memory_warning
+from engine.config import MachineConfig
+from engine.errors import BancadaError
+from engine.events import PowerState
+from ui import close_question, theme
+from ui.answer_book import PreferencesBook
+from ui.background import soon
+from ui.error_dialog import show_error, show_message
+from ui.main_window import MainWindow
+from ui.new_disk_dialog import NewDiskDialog
+from ui.settings.dialog import SettingsDialog
+from ui.settings.file_filters import for_device
+from ui.settings.page import Page
+from ui.vm_session import VmSession
+from ui.vm_tab import VmTab
+
+_MOST_PASTED = 20_000  # characters; a slip with the clipboard should not type for hours
+
+
+class MachineCommands(QObject):
+    def __init__(self, window: MainWindow) -> None:
+        super().__init__(window)
+        self.window = window
+        self.book = PreferencesBook(window)
+        self._quitting = False
+        actions = window.actions_
+        for action, slot in (
+            (actions.start, self.start),
+            (actions.pause, self.pause_or_resume),
+            (actions.reset, self.reset),
+            (actions.power_off, self.power_off),
+            (actions.grab, self.grab),
+            (actions.ctrl_alt_delete, self.send_ctrl_alt_delete),
+            (actions.paste, self.paste),
+            (actions.screenshot, self.screenshot),
+            (actions.settings, lambda: self.settings("")),
+            (actions.open_folder, self.open_folder),
+            (actions.close_tab, lambda: self.close_tab(window.tab)),
+        ):
+            action.triggered.connect(slot)
+        window.current_changed.connect(self._connect_summary)
+        window.current_changed.connect(self.update)
+        window.sessions.changed.connect(self.update)
+        window.sessions.failed.connect(self._failed)
+        window.close_tab_wanted.connect(self.close_tab)
+        window.closing.connect(self.closing)
+        window.removable_menu.aboutToShow.connect(self._fill_removable)
+        lights = window.lights
+        lights.insert_wanted.connect(lambda device, file: self.insert(device, Path(file)))
+        lights.choose_wanted.connect(self.choose_image)
+        lights.eject_wanted.connect(self.eject)
+        lights.settings_wanted.connect(self.settings)
+        lights.mute_wanted.connect(self.mute)
+        self.update()
+
+    # -- What can be done now --------------------------------------------------------------------------------
+
+    def update(self, *_: object) -> None:
+        """Enables what makes sense for the current machine."""
+        actions, tab, session = self.window.actions_, self.window.tab, self.window.session
+
+        def can(action: Action) -> bool:
+            return session is not None and session.allows(action)
+
+        on = session is not None and session.is_on
+        paused = session is not None and session.state is PowerState.PAUSED
+        actions.start.setEnabled(can(Action.START))
+        actions.pause.setEnabled(can(Action.PAUSE) or can(Action.RESUME))
+        actions.pause.setChecked(paused)
+        actions.pause.setText(self.tr("Resu&me") if paused else self.tr("&Pause"))
+        actions.reset.setEnabled(can(Action.RESET))
+        actions.power_off.setEnabled(can(Action.POWER_OFF))
+        for action in (actions.grab, actions.full_screen, actions.console_view):
+            action.setEnabled(on)
+        for action in (actions.ctrl_alt_delete, actions.paste):
+            action.setEnabled(can(Action.SEND_KEYS))
+        actions.screenshot.setEnabled(on)
+        actions.console_view.setChecked(tab is not None and tab.shows_console)
+        actions.performance.setEnabled(tab is not None)
+        actions.performance.setChecked(tab is not None and tab.shows_performance)
+        foldered = session is not None and session.folder is not None
+        actions.settings.setEnabled(foldered and session is not None and not session.problem)
+        actions.open_folder.setEnabled(foldered)
+        actions.close_tab.setEnabled(tab is not None)
+        self.window.removable_menu.setEnabled(session is not None)
+
+    def _connect_summary(self, tab: VmTab | None) -> None:
+        if tab is None or tab.property("has_commands"):
+            return
+        tab.setProperty("has_commands", True)
+        tab.summary.start_wanted.connect(self.start)
+        tab.summary.resume_wanted.connect(self.pause_or_resume)
+        tab.summary.settings_wanted.connect(self.settings)
+        tab.summary.console_wanted.connect(self.update)
+
+    def _failed(self, session: VmSession, headline: str, error: BaseException) -> None:
+        show_error(self.window, headline, error)
+
+    # -- Power -----------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        session = self.window.session
+        if session is None or not session.allows(Action.START):
+            return
+        self.start_session(session)
+
+    def start_session(self, session: VmSession) -> None:
+        """Starts a machine; a lack of host memory is said first."""
+        warning = memory_warning(session.config.memory_mb)
+        if warning and not close_question.ask(
+            self.window,
+            self.book,
+            "low_memory",
+            self.tr("Start “{name}” with little memory left?").format(name=session.name),
+            warning,
+            self.tr("Start"),
+            danger=False,
+        ):
+            return
+        session.start()
+
+    def pause_or_resume(self) -> None:
+        session = self.window.session
+        if session is not None:
+            if session.allows(Action.RESUME):
+                session.resume()
+            elif session.allows(Action.PAUSE):
+                session.pause()
+        self.update()
+
+    def reset(self) -> None:
+        session = self.window.session
+        if (
+            session is not None
+            and session.allows(Action.RESET)
+            and (not session.is_on or close_question.may_reset(self.window, self.book, session.name))
+        ):
+            session.reset()
+
+    def power_off(self) -> None:
+        session = self.window.session
+        if (
+            session is not None
+            and session.allows(Action.POWER_OFF)
+            and (not session.is_on or close_question.may_power_off(self.window, self.book, session.name))
+        ):
+            session.power_off()
+
+    def close_tab(self, tab: VmTab | None) -> None:
+        if tab is None:
+            return
+        session = tab.session
+        if session.state is PowerState.OFF and not session.busy:
+            self._remove(tab)
+            return
+        answer = close_question.POWER_OFF
+        if session.is_on:
+            answer = self.window.preferences.close_action
+            if answer == close_question.ASK or (answer == close_question.BACKGROUND and session.folder is None):
+                answer, always = close_question.how_to_close(self.window, session.name, session.folder is not None)
+                if always:
+                    self.window.preferences.close_action = answer
+                    self.window.save_preferences()
+        if answer == close_question.BACKGROUND:
+            self.window.remove_tab(tab)
+        elif answer == close_question.POWER_OFF:
+            session.power_off(lambda: self._remove(tab))
+
+    def _remove(self, tab: VmTab) -> None:
+        session = tab.session
+        if session.state is PowerState.OFF or not session.is_on:
+            self.window.remove_tab(tab)
+            if session.folder is None:
+                self.window.sessions.forget(session)
+
+    def closing(self, event: QCloseEvent) -> None:
+        """The window is to close: guests that are on are asked about, then powered off before it goes."""
+        for tab in self.window.vm_tabs():
+            tab.summary.save_notes()
+        self.window.save_state()
+        busy = [session for session in self.window.sessions if session.state is not PowerState.OFF or session.busy]
+        if not busy:
+            event.accept()
+            return
+        event.ignore()
+        if self._quitting:
+            return
+        if not close_question.may_quit(self.window, [session.name for session in busy if session.is_on]):
+            return
+        self._quitting = True
+        self.window.leave_full_screen()
+        self.window.setEnabled(False)
+        self.window.say(self.tr("Powering off…"))
+        waiting = set(busy)
+
+        def one_is_off(session: VmSession) -> None:
+            waiting.discard(session)
+            if not waiting:
+                self._quitting = False
+                self.window.setEnabled(True)
+                if all(item.state is PowerState.OFF for item in busy):
+                    soon(self.window.close)
+
+        for session in busy:
+            session.power_off(functools.partial(one_is_off, session))
+
+    # -- Keys, mouse, screen ---------------------------------------------------------------------------------
+
+    def grab(self) -> None:
+        tab = self.window.tab
+        if tab is not None:
+            tab.show_console()
+            tab.console.take_input()
+
+    def send_ctrl_alt_delete(self) -> None:
+        session = self.window.session
+        if session is not None and session.allows(Action.SEND_KEYS):
+            session.runner.send_ctrl_alt_del()
+
+    def paste(self) -> None:
+        """Types the clipboard's text. Text that the guest's keyboard does not have is said, not dropped silently."""
+        session = self.window.session
+        if session is None or not session.allows(Action.SEND_KEYS):
+            return
+        text = QGuiApplication.clipboard().text().replace("\r\n", "\n")
+        if not text:
+            self.window.say(self.tr("There is no text in the clipboard."))
+            return
+        if len(text) > _MOST_PASTED:
+            show_message(
+                self.window,
+                self.tr("This text is too long to be typed"),
+                self.tr("The clipboard holds {count:,} characters; at most {most:,} can be typed into a guest.").format(
+                    count=len(text), most=_MOST_PASTED
+                ),
+                "warning",
+            )
+            return
+        try:
+            left_out = session.runner.type_text(text)
+        except BancadaError as error:
+            show_error(self.window, self.tr("The text could not be typed"), error)
+            return
+        if left_out:
+            some = " ".join(dict.fromkeys(left_out[:20]))
+            self.window.say(self.tr("Left out, the guest's keyboard has no keys for them: {some}").format(some=some))
+
+    def screenshot(self) -> None:
+        tab = self.window.tab
+        if tab is None or not tab.session.is_on:
+            return
+        tab.console.release_input()
+        picture = tab.console.picture()
+        stamp = datetime.datetime.now().strftime("%Y-%m-%d %H-%M-%S")
+        name = re.sub(r'[\\/:*?"<>|]+', "_", tab.session.name)
+        folder = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.PicturesLocation) or str(Path.home())
+        chosen, _ = QFileDialog.getSaveFileName(
+            self.window,
+            self.tr("Save the picture of the screen"),
+            str(Path(folder) / f"{name} {stamp}.png"),
+            self.tr("PNG pictures (*.png)"),
+        )
+        if not chosen:
+            return
+        file = Path(chosen) if Path(chosen).suffix else Path(chosen).with_suffix(".png")
+        if picture.save(str(file)):
+            self.window.say(self.tr("Saved: {file}").format(file=file))
+        else:
+            show_message(
+                self.window,
+                self.tr("The picture could not be saved"),
+                self.tr("{file} cannot be written. Choose another folder or file type.").format(file=file),
+                "error",
+            )
+
+    # -- Media -----------------------------------------------------------------------------------------------
+
+    def insert(self, device: str, image: Path) -> None:
+        if self.window.session is not None:
+            self.window.session.insert(device, image)
+
+    def eject(self, device: str) -> None:
+        if self.window.session is not None:
+            self.window.session.eject(device)
+
+    def choose_image(self, device: str) -> None:
+        row = self.window.lights.lights.get(device)
+        start = row.row.image.parent if row is not None and row.row.image is not None else Path.home()
+        chosen, _ = QFileDialog.getOpenFileName(self.window, self.tr("Choose an image"), str(start), for_device(device))
+        if chosen:
+            self.insert(device, Path(chosen))
+
+    def mute(self, muted: bool) -> None:
+        tab = self.window.tab
+        if tab is not None:
+            tab.set_muted(muted)
+            self.window.lights.set_muted(muted)
+
+    def _fill_removable(self) -> None:
+        menu = self.window.removable_menu
+        menu.clear()
+        for light in self.window.lights.lights.values():
+            if light.row.removable:
+                submenu = menu.addMenu(theme.icon(light.row.icon), f"{light.row.name}  {light.row.value}")
+                self.window.lights.fill_menu(submenu, light.row)
+        if menu.isEmpty():
+            menu.addAction(self.tr("This machine has no removable devices")).setEnabled(False)
+
+    # -- Settings --------------------------------------------------------------------------------------------
+
+    def settings(self, page: str) -> None:
+        session = self.window.session
+        if session is None or session.folder is None or session.settings is None:
+            return
+        folder = session.folder
+        before = session.settings
+        running = session.state is not PowerState.OFF
+
+        def save(config: MachineConfig) -> None:
+            if running:
+                session.change_media(config)
+                return
+            # The old name first: renaming may move the folder, and the drives' paths with it.
+            session.save(before.replace(machine=config.replace(name=before.name)))
+            if config.name != before.name:
+                self.window.rename_machine(self.window.library.find(str(folder.path)), config.name)
+
+        def new_disk(owner: Page, draft: MachineConfig) -> Path | None:
+            return NewDiskDialog.make(owner, folder.path, draft)
+
+        dialog = SettingsDialog(
+            before.machine, running, save, new_disk, lambda config: memory_warning(config.memory_mb), self.window
+        )
+        dialog.show_page(page)
+        dialog.exec()
+        dialog.deleteLater()
+        self.window.model.refresh()
+        session.changed.emit()
+
+    def open_folder(self) -> None:
+        session = self.window.session
+        if session is not None and session.folder is not None:
+            QDesktopServices.openUrl(QUrl.fromLocalFile(str(session.folder.path)))

@@ -1,0 +1,382 @@
+"""The main window: library at the left, a tab per machine, toolbar, lights of the current machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import QEvent, QPoint, QSettings, QSize, Qt, Signal
+from PySide6.QtGui import QAction, QCloseEvent, QResizeEvent
+from PySide6.QtWidgets import QLabel, QMainWindow, QMenu, QSplitter, QTabBar, QTabWidget
+
+from app.library import Library, LibraryEntry
+from app.preferences import Preferences
+from app.recent_media import recent
+from engine.errors import BancadaError
+from engine.events import PowerState
+from ui import theme
+from ui.actions import fill_menus, fill_toolbar, make_actions
+from ui.console.key_input import (
+    CTRL_ALT_DELETE,
+    FULL_SCREEN,
+    NEXT_MACHINE,
+    PREVIOUS_MACHINE,
+    SCREENSHOT,
+    release_hint,
+)
+from ui.console.scaling import ScaleMode
+from ui.device_list import devices
+from ui.full_screen import FullScreen
+from ui.home_page import HomePage
+from ui.library_model import LibraryModel
+from ui.library_view import LibraryView
+from ui.sessions import Sessions
+from ui.status_lights import StatusLights
+from ui.vm_session import VmSession, kind_of
+from ui.vm_tab import VmTab
+
+_MESSAGE_MS = 6000
+
+
+class MainWindow(QMainWindow):
+    """Layout and state of the window. What the actions do is in ``MachineCommands`` and ``LibraryCommands``."""
+
+    current_changed = Signal(object)  # VmTab or None
+    closing = Signal(QCloseEvent)
+    close_tab_wanted = Signal(object)
+
+    def __init__(self, library: Library, preferences: Preferences, window_file: Path) -> None:
+        super().__init__()
+        self.library = library
+        self.preferences = preferences
+        self.sessions = Sessions(self)
+        self.model = LibraryModel(library, self.sessions, self)
+        self.actions_ = make_actions(self)
+        self.store = QSettings(str(window_file), QSettings.Format.IniFormat)
+        self.setWindowTitle("Bancada")
+        self.setWindowIcon(theme.application_icon())
+        self.setUnifiedTitleAndToolBarOnMac(True)
+        self._build_middle()
+        self._build_status_bar()
+        self.removable_menu = QMenu(self.tr("Removable &devices"), self)
+        theme.set_icon(self.removable_menu, "eject")
+        self._tabs_menu = fill_menus(self, self.actions_, self.removable_menu)
+        self.toolbar = fill_toolbar(self, self.actions_)
+        self._tabs_menu.aboutToShow.connect(self._fill_tabs_menu)
+        self.full_screen = FullScreen(
+            self,
+            lambda: [self.menuBar(), self.toolbar, self.statusBar(), self.library_view, self.tabs.tabBar()],
+            lambda: [(tab.session.identity, tab.session.name) for tab in self.vm_tabs() if tab.session.is_on],
+        )
+        self._connect()
+        self._restore()
+        self._current_changed()
+
+    # -- Layout ----------------------------------------------------------------------------------------------
+
+    def _build_middle(self) -> None:
+        self.library_view = LibraryView(self.model)
+        self.home = HomePage()
+        self.tabs = QTabWidget()
+        self.tabs.setDocumentMode(True)
+        self.tabs.setTabsClosable(True)
+        self.tabs.setMovable(True)
+        self.tabs.setIconSize(QSize(16, 16))
+        self.tabs.tabBar().setAccessibleName(self.tr("Machines"))
+        self.tabs.tabBar().setElideMode(Qt.TextElideMode.ElideRight)
+        self.tabs.addTab(self.home, theme.icon("home"), self.tr("Home"))
+        for side in (QTabBar.ButtonPosition.RightSide, QTabBar.ButtonPosition.LeftSide):
+            self.tabs.tabBar().setTabButton(0, side, None)
+        self.split = QSplitter(Qt.Orientation.Horizontal)
+        self.split.addWidget(self.library_view)
+        self.split.addWidget(self.tabs)
+        self.split.setStretchFactor(1, 1)
+        self.split.setCollapsible(1, False)
+        self.split.setHandleWidth(1)
+        self.library_view.setMinimumWidth(180)
+        self.split.setSizes([250, 1000])
+        self.setCentralWidget(self.split)
+
+    def _build_status_bar(self) -> None:
+        bar = self.statusBar()
+        bar.setSizeGripEnabled(False)
+        self.hint = QLabel()
+        self.hint.setAccessibleName(self.tr("Hint"))
+        bar.addWidget(self.hint, 1)
+        self.lights = StatusLights(lambda device: recent(kind_of(device)))
+        bar.addPermanentWidget(self.lights)
+
+    def _connect(self) -> None:
+        actions = self.actions_
+        self.tabs.currentChanged.connect(self._current_changed)
+        self.tabs.tabCloseRequested.connect(lambda index: self.close_tab_wanted.emit(self.tabs.widget(index)))
+        self.sessions.changed.connect(self._session_changed)
+        actions.library.toggled.connect(self.library_view.setVisible)
+        actions.find.triggered.connect(self._find)
+        actions.home.triggered.connect(lambda: self.tabs.setCurrentWidget(self.home))
+        actions.next_tab.triggered.connect(lambda: self.step(1))
+        actions.previous_tab.triggered.connect(lambda: self.step(-1))
+        actions.performance.triggered.connect(self._show_performance)
+        actions.console_view.triggered.connect(self._show_console)
+        actions.full_screen.triggered.connect(self._toggle_full_screen)
+        for mode, action in actions.scaling().items():
+            action.triggered.connect(lambda _=False, chosen=mode: self._set_scaling(chosen))
+        actions.correct_aspect.triggered.connect(lambda: self._set_scaling(self._scale_mode()))
+        self.library_view.close_wanted.connect(lambda: actions.library.setChecked(False))
+        bar = self.full_screen.bar
+        bar.leave_wanted.connect(self.leave_full_screen)
+        bar.minimise_wanted.connect(self.showMinimized)
+        bar.machine_chosen.connect(self._switch_machine)
+        bar.ctrl_alt_delete_wanted.connect(actions.ctrl_alt_delete.trigger)
+
+    # -- Tabs ------------------------------------------------------------------------------------------------
+
+    def vm_tabs(self) -> list[VmTab]:
+        widgets = (self.tabs.widget(index) for index in range(self.tabs.count()))
+        return [widget for widget in widgets if isinstance(widget, VmTab)]
+
+    @property
+    def tab(self) -> VmTab | None:
+        """The machine's tab that is shown; None on the Home tab."""
+        widget = self.tabs.currentWidget()
+        return widget if isinstance(widget, VmTab) else None
+
+    @property
+    def session(self) -> VmSession | None:
+        return self.tab.session if self.tab is not None else None
+
+    def tab_of(self, session: VmSession) -> VmTab | None:
+        return next((tab for tab in self.vm_tabs() if tab.session is session), None)
+
+    def show_session(self, session: VmSession) -> VmTab:
+        """Turns to the machine's tab, made when there is none."""
+        tab = self.tab_of(session)
+        if tab is None:
+            tab = VmTab(session)
+            tab.grab_changed.connect(self._grab_changed)
+            tab.hot_key.connect(self._hot_key)
+            tab.pointer_moved.connect(lambda position, source=tab: self._pointer_moved(source, position))
+            session.activity.connect(lambda device, writing: self._flash(session, device, writing))
+            session.power_changed.connect(lambda state, _: self._power_changed(session, state))
+            self._apply_to(tab)
+            if self.preferences.show_figures:
+                tab.show_performance(True)
+            self.tabs.addTab(tab, theme.icon("machine"), session.name.replace("&", "&&"))
+        self.tabs.setCurrentWidget(tab)
+        self._session_changed(session)
+        return tab
+
+    def remove_tab(self, tab: VmTab) -> None:
+        """Takes the tab away; its machine must be off."""
+        tab.shut()
+        self.tabs.removeTab(self.tabs.indexOf(tab))
+        tab.deleteLater()
+
+    def step(self, by: int) -> None:
+        """The next or previous tab; in full screen the next or previous machine that is on."""
+        if self.full_screen.on:
+            shown = [tab for tab in self.vm_tabs() if tab.session.is_on]
+            if self.tab in shown:
+                self.tabs.setCurrentWidget(shown[(shown.index(self.tab) + by) % len(shown)])
+            return
+        self.tabs.setCurrentIndex((self.tabs.currentIndex() + by) % self.tabs.count())
+
+    def rename_machine(self, entry: LibraryEntry, name: str) -> None:
+        """Renames a machine that is off; its folder may move. Raises BancadaError or OSError."""
+        session = self.sessions.find(entry.path)
+        renamed = self.library.rename(entry, name)
+        if session is not None and renamed.path != entry.path:
+            session.move_to(renamed.folder)
+        self.model.refresh()
+        if session is not None:
+            self._session_changed(session)
+            if session is self.session:
+                self.library_view.select(renamed.path)
+
+    def _switch_machine(self, identity: str) -> None:
+        for tab in self.vm_tabs():
+            if tab.session.identity == identity:
+                self.tabs.setCurrentWidget(tab)
+
+    def _fill_tabs_menu(self) -> None:
+        menu, actions = self._tabs_menu, self.actions_
+        menu.clear()
+        menu.addAction(actions.next_tab)
+        menu.addAction(actions.previous_tab)
+        menu.addSeparator()
+        menu.addAction(actions.home)
+        for tab in self.vm_tabs():
+            action = QAction(theme.icon("machine"), tab.session.name.replace("&", "&&"), menu)
+            action.setCheckable(True)
+            action.setChecked(tab is self.tab)
+            action.triggered.connect(lambda _=False, chosen=tab: self.tabs.setCurrentWidget(chosen))
+            menu.addAction(action)
+
+    # -- Reactions -------------------------------------------------------------------------------------------
+
+    def _current_changed(self) -> None:
+        tab, session = self.tab, self.session
+        self.lights.forget_images()
+        self.lights.show_devices(devices(session.config) if session is not None else [])
+        self.lights.set_muted(tab is not None and tab.muted)
+        self.library_view.select(session.folder.path if session is not None and session.folder is not None else None)
+        if tab is not None and self.full_screen.on:
+            self.full_screen.show_tab(tab)
+        elif self.full_screen.on:
+            self.leave_full_screen()
+        if tab is not None and tab.shows_console:
+            tab.console.setFocus()
+        self.update_hint()
+        self.current_changed.emit(tab)
+
+    def _session_changed(self, session: VmSession) -> None:
+        tab = self.tab_of(session)
+        if tab is not None:
+            index = self.tabs.indexOf(tab)
+            self.tabs.setTabText(index, session.name.replace("&", "&&"))
+            names = {PowerState.RUNNING: "start", PowerState.PAUSED: "pause", PowerState.CRASHED: "error"}
+            self.tabs.setTabIcon(index, theme.icon(names.get(session.state, "machine")))
+        if session is self.session:
+            self.lights.show_devices(devices(session.config))
+            self.update_hint()
+
+    def _power_changed(self, session: VmSession, state: PowerState) -> None:
+        if session is not self.session:
+            return
+        if state in (PowerState.OFF, PowerState.CRASHED) and self.full_screen.on:
+            self.leave_full_screen()
+        self.current_changed.emit(self.tab)
+
+    def _flash(self, session: VmSession, device: str, writing: bool) -> None:
+        if session is self.session:
+            self.lights.flash(device, writing)
+
+    def _grab_changed(self, grabbed: bool) -> None:
+        self.update_hint()
+
+    def update_hint(self) -> None:
+        """The status bar always says how to give keyboard and mouse, and how to get them back."""
+        tab = self.tab
+        if tab is None:
+            self.hint.setText(self.tr("Choose a machine in the library, or make a new one."))
+        elif tab.session.order:
+            self.hint.setText(tab.session.order)
+        elif tab.console.grabbed:
+            self.hint.setText(release_hint())
+        elif tab.shows_console and tab.session.state is PowerState.PAUSED:
+            self.hint.setText(self.tr("Paused. Ctrl+J goes on.    To release: Ctrl+Alt"))
+        elif tab.shows_console:
+            self.hint.setText(self.tr("Click or Ctrl+G: keyboard and mouse to the guest.    To release: Ctrl+Alt"))
+        else:
+            self.hint.setText(self.tr("Ctrl+B starts the machine."))
+
+    def say(self, text: str) -> None:
+        """A short message in the status bar."""
+        self.statusBar().showMessage(text, _MESSAGE_MS)
+
+    def _hot_key(self, name: str) -> None:
+        actions = self.actions_
+        action = {
+            FULL_SCREEN: actions.full_screen,
+            CTRL_ALT_DELETE: actions.ctrl_alt_delete,
+            NEXT_MACHINE: actions.next_tab,
+            PREVIOUS_MACHINE: actions.previous_tab,
+            SCREENSHOT: actions.screenshot,
+        }.get(name)
+        if action is not None:
+            action.trigger()
+
+    def _find(self) -> None:
+        self.actions_.library.setChecked(True)
+        self.library_view.search.setFocus()
+        self.library_view.search.selectAll()
+
+    # -- View ------------------------------------------------------------------------------------------------
+
+    def _show_performance(self, shown: bool) -> None:
+        if self.tab is not None:
+            self.tab.show_performance(shown)
+
+    def _show_console(self, shown: bool) -> None:
+        tab = self.tab
+        if tab is not None:
+            if shown:
+                tab.show_console()
+            else:
+                tab.show_summary()
+            self.update_hint()
+
+    def _toggle_full_screen(self) -> None:
+        if self.full_screen.on:
+            self.leave_full_screen()
+        elif self.tab is not None and self.tab.session.is_on:
+            self.full_screen.enter(self.tab)
+        self.actions_.full_screen.setChecked(self.full_screen.on)
+
+    def leave_full_screen(self) -> None:
+        self.full_screen.leave()
+        self.actions_.full_screen.setChecked(False)
+
+    def _pointer_moved(self, tab: VmTab, position: QPoint) -> None:
+        self.full_screen.pointer_at(tab.console.mapTo(self, position))
+
+    def _scale_mode(self) -> ScaleMode:
+        return ScaleMode(self.preferences.scaling)
+
+    def _set_scaling(self, mode: ScaleMode) -> None:
+        self.preferences.scaling = mode.value
+        self.store.setValue("correct_aspect", self.actions_.correct_aspect.isChecked())
+        self.save_preferences()
+
+    def apply_preferences(self) -> None:
+        """Brings what is shown in step with the preferences."""
+        self.actions_.scaling()[self._scale_mode()].setChecked(True)
+        for tab in self.vm_tabs():
+            self._apply_to(tab)
+
+    def _apply_to(self, tab: VmTab) -> None:
+        wanted = self.preferences
+        tab.console.set_scaling(self._scale_mode(), self.actions_.correct_aspect.isChecked(), wanted.smooth_scaling)
+        tab.console.grab_on_click = wanted.grab_on_click
+        tab.set_volume(wanted.volume if wanted.sound else 0)
+
+    def save_preferences(self) -> None:
+        """Applies and writes the preferences; a failure to write is said and changes nothing else."""
+        self.apply_preferences()
+        try:
+            self.preferences.save()
+        except BancadaError as error:
+            self.say(str(error))
+
+    # -- The window's own state --------------------------------------------------------------------------------
+
+    def _restore(self) -> None:
+        self.resize(1180, 720)
+        if geometry := self.store.value("geometry"):
+            self.restoreGeometry(geometry)
+        if split := self.store.value("split"):
+            self.split.restoreState(split)
+        self.split.setHandleWidth(1)
+        shown = self.store.value("library", True, type=bool)
+        self.actions_.library.setChecked(bool(shown))
+        self.library_view.setVisible(bool(shown))
+        self.actions_.correct_aspect.setChecked(bool(self.store.value("correct_aspect", True, type=bool)))
+        self.apply_preferences()
+
+    def save_state(self) -> None:
+        if not self.full_screen.on:
+            self.store.setValue("geometry", self.saveGeometry())
+        self.store.setValue("split", self.split.saveState())
+        self.store.setValue("library", self.actions_.library.isChecked())
+        self.store.sync()
+
+    def changeEvent(self, event: QEvent) -> None:
+        if event.type() == QEvent.Type.ActivationChange and not self.isActiveWindow() and self.tab is not None:
+            self.tab.console.release_input()
+        super().changeEvent(event)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.full_screen.resized()
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        self.closing.emit(event)

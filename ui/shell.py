@@ -1,0 +1,93 @@
+"""The running application: theme, main window, its commands, and what they share."""
+
+from __future__ import annotations
+
+from PySide6.QtWidgets import QApplication
+
+from app import places, preferences
+from app.library import Library
+from app.runner import Runner
+from engine.events import PowerState
+from ui import theme
+from ui.about import AboutDialog, KeysDialog
+from ui.background import soon
+from ui.error_dialog import ExceptionCatcher
+from ui.library_commands import LibraryCommands
+from ui.machine_commands import MachineCommands
+from ui.main_window import MainWindow
+from ui.preferences_dialog import PreferencesDialog
+
+WINDOW_FILE = "window.ini"
+
+
+class Shell:
+    """Everything between start-up and the end of the event loop."""
+
+    def __init__(self) -> None:
+        self.application = make_application()
+        self.preferences = preferences.load()
+        theme.apply(self.application, self.preferences.theme)
+        self.library = Library()
+        self.window = MainWindow(self.library, self.preferences, places.settings_folder() / WINDOW_FILE)
+        self.catcher = ExceptionCatcher(lambda: self.window)
+        self.machine_commands = MachineCommands(self.window)
+        self.library_commands = LibraryCommands(self.window, self.machine_commands)
+        actions = self.window.actions_
+        actions.preferences.triggered.connect(self.edit_preferences)
+        actions.about.triggered.connect(lambda: AboutDialog(self.window).open())
+        actions.keys.triggered.connect(lambda: KeysDialog(self.window).open())
+        actions.quit.triggered.connect(self.window.close)
+        self.application.styleHints().colorSchemeChanged.connect(self._apply_theme)
+
+    def run(self) -> int:
+        """Runs until the window is closed; returns the exit status."""
+        self.catcher.install()
+        try:
+            return self.application.exec()
+        finally:
+            self.catcher.uninstall()
+
+    def show_only(self, runner: Runner) -> None:
+        """The window shows one machine and nothing else, and closes when that is off."""
+        window = self.window
+        session = window.sessions.of_runner(runner)
+        window.show_session(session)
+        window.tabs.removeTab(window.tabs.indexOf(window.home))
+        window.tabs.tabBar().hide()
+        window.library_view.hide()
+        actions = window.actions_
+        for action in (
+            actions.library, actions.find, actions.new, actions.open, actions.try_it, actions.home, actions.rename,
+            actions.remove, actions.delete, actions.next_tab, actions.previous_tab, actions.close_tab,
+        ):  # fmt: skip
+            action.setVisible(False)
+            action.setShortcuts([])
+        window.setWindowTitle(f"{session.name} – Bancada")
+
+        def power_changed(state: PowerState, _: str) -> None:
+            if state is PowerState.OFF:
+                soon(window.close)
+
+        session.power_changed.connect(power_changed)
+
+    def edit_preferences(self) -> None:
+        dialog = PreferencesDialog(self.preferences, self.library.folder, self.window)
+        if dialog.exec():
+            dialog.store(self.preferences)
+            self._apply_theme()
+            self.window.save_preferences()
+        dialog.deleteLater()
+
+    def _apply_theme(self) -> None:
+        theme.apply(self.application, self.preferences.theme)
+
+
+def make_application() -> QApplication:
+    """The one QApplication, named and with an icon."""
+    existing = QApplication.instance()
+    application = existing if isinstance(existing, QApplication) else QApplication(["bancada"])
+    application.setApplicationName("Bancada")
+    application.setDesktopFileName("bancada")
+    application.setWindowIcon(theme.application_icon())
+    application.setQuitOnLastWindowClosed(True)
+    return application
