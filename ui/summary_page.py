@@ -146,7 +146,6 @@ class SummaryPage(QScrollArea):
         self.devices.setAccessibleName(self.tr("Devices"))
         self.devices.setToolTip(self.tr("Double click a device to change it"))
         self.devices.itemActivated.connect(self._device_chosen)
-        self.devices.itemDoubleClicked.connect(self._device_chosen)
         column.addWidget(self.devices, 1)
         column.addWidget(theme.heading(self.tr("Double click a device to change it."), "muted"))
         return card

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, cast
 
 from engine import resources
 from engine.clock import Clock
@@ -160,12 +160,12 @@ class FirmwareBoard:
     def hard_disk(self, slot: int) -> HardDisk | None:
         """The disk at an IDE slot, or None."""
         entry = self.ide[slot] if 0 <= slot < len(self.ide) else None
-        return entry if entry is not None and hasattr(entry, "block") else None  # type: ignore[return-value]
+        return cast(HardDisk, entry) if entry is not None and hasattr(entry, "block") else None
 
     def cdrom(self, slot: int) -> CdromDrive | None:
         """The CD-ROM drive at an IDE slot, or None."""
         entry = self.ide[slot] if 0 <= slot < len(self.ide) else None
-        return entry if entry is not None and not hasattr(entry, "block") else None  # type: ignore[return-value]
+        return entry if entry is not None and not hasattr(entry, "block") else None
 
     @property
     def hard_disk_slots(self) -> list[int]:

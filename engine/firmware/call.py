@@ -93,7 +93,14 @@ class Call:
     def frame(self, status: int) -> bytes:
         """The frame to hand back."""
         return _FRAME.pack(
-            status, self.es, self.ds, *self.registers, self.service, self.ip & 0xFFFF, self.cs & 0xFFFF, self.flags & 0xFFFF
+            status,
+            self.es,
+            self.ds,
+            *self.registers,
+            self.service,
+            self.ip & 0xFFFF,
+            self.cs & 0xFFFF,
+            self.flags & 0xFFFF,
         )
 
     eax, ax, al, ah = _Part(_EAX, 32), _Part(_EAX, 16), _Part(_EAX, 8), _Part(_EAX, 8, 8)

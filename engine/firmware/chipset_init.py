@@ -62,7 +62,6 @@ class ChipsetInit:
         write(0xD6, 0xC0, 1)
         write(0xD4, 0x00, 1)
         self._keyboard_controller()
-        self._board.bus.port_read(0x71, 1)
         write(0x3F2, 0x0C, 1)
         write(0xF0, 0, 1)
 
@@ -104,7 +103,9 @@ class ChipsetInit:
         put(0x1D, SYSTEM_SEGMENT, VIDEO_PARAMETERS)
         put(0x1F, VIDEO_SEGMENT, self._video_labels["font_8x8"] + 0x400)
         put(0x43, VIDEO_SEGMENT, self._video_labels["font_8x16"])
-        table[VECTOR_DISKETTE_TABLE : VECTOR_DISKETTE_TABLE + 4] = DISKETTE_TABLE.to_bytes(2, "little") + bytes((0, 0xF0))
+        table[VECTOR_DISKETTE_TABLE : VECTOR_DISKETTE_TABLE + 4] = DISKETTE_TABLE.to_bytes(2, "little") + bytes(
+            (0, 0xF0)
+        )
         guest.write(0, table)
 
     def data_area(self, disks: DiskServices, values: Values) -> int:

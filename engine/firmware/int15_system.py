@@ -275,5 +275,3 @@ class SystemServices:
 
 def _descriptor_base(descriptor: bytes) -> int:
     return int.from_bytes(descriptor[2:5], "little") | descriptor[7] << 24
-
-

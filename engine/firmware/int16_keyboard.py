@@ -278,11 +278,9 @@ class Keyboard:
             return row[2]
         if scan == 0x52 and not (shift or (flags & bda.NUM_LOCK and not extended)):
             self._insert()
-        if not extended:
-            if scan in KEYPAD_KEYS and flags & bda.NUM_LOCK:
-                shift = not shift
-            elif scan in LETTER_SCANS and flags & bda.CAPS_LOCK:
-                shift = not shift
+        locked = (scan in KEYPAD_KEYS and flags & bda.NUM_LOCK) or (scan in LETTER_SCANS and flags & bda.CAPS_LOCK)
+        if locked and not extended:
+            shift = not shift
         return row[1] if shift else row[0]
 
     def _insert(self) -> None:

@@ -194,7 +194,13 @@ def _build_system(int10_offset: int) -> Assembler:
     for offset, service in _FIXED_SERVICES.items():
         asm.org(offset)
         _entry(asm, service)
-    for offset, label in ((0xE6F2, "int19"), (0xE987, "int09"), (0xEF57, "int0e"), (0xFEA5, "int08"), (0xFF54, "int05")):
+    for offset, label in (
+        (0xE6F2, "int19"),
+        (0xE987, "int09"),
+        (0xEF57, "int0e"),
+        (0xFEA5, "int08"),
+        (0xFF54, "int05"),
+    ):
         asm.org(offset)
         asm.jmp(label)
     for offset in (0xF045, 0xF065):

@@ -102,7 +102,19 @@ class VbeServices:
         window = VIDEO_SEGMENT << 16 | self._video.labels["vbe_window"]
         data = struct.pack("<HBBHHHHI", 0x1F if planar else 0x9F, 7, 0, 64, 64, 0xA000, 0, window)
         data += struct.pack(
-            "<HHHBBBBBBBBB", mode.pitch, mode.width, mode.height, 8, 16, 4 if planar else 1, mode.bits, 1, model, 0, pages, 1
+            "<HHHBBBBBBBBB",
+            mode.pitch,
+            mode.width,
+            mode.height,
+            8,
+            16,
+            4 if planar else 1,
+            mode.bits,
+            1,
+            model,
+            0,
+            pages,
+            1,
         )
         data += struct.pack("<8BBIIH", *masks, 2 if mode.bits in (15, 32) else 0, self._frame_buffer(planar), 0, 0)
         # VBE 3: rows and masks of the linear frame buffer, and the highest pixel clock.
@@ -277,7 +289,9 @@ class VbeServices:
             ports.write_dac(first, bytes(colours[: (256 - first) * 3]))
         elif call.bl == 0x01:
             colours = bytearray(ports.read_dac(first, min(count, 256 - first)))
-            data = b"".join(bytes((colours[at + 2], colours[at + 1], colours[at], 0)) for at in range(0, len(colours), 3))
+            data = b"".join(
+                bytes((colours[at + 2], colours[at + 1], colours[at], 0)) for at in range(0, len(colours), 3)
+            )
             call.store(call.es, call.di, data)
         else:
             return _FAILED

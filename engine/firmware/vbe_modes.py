@@ -81,7 +81,15 @@ def edid() -> bytes:
 
 
 def _timing(
-    clock_10khz: int, width: int, h_blank: int, height: int, v_blank: int, h_front: int, h_sync: int, v_front: int, v_sync: int
+    clock_10khz: int,
+    width: int,
+    h_blank: int,
+    height: int,
+    v_blank: int,
+    h_front: int,
+    h_sync: int,
+    v_front: int,
+    v_sync: int,
 ) -> bytes:
     """A detailed timing descriptor (E-EDID 1.3, 3.10.2)."""
     return clock_10khz.to_bytes(2, "little") + bytes((

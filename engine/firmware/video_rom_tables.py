@@ -17,7 +17,7 @@ def static_functionality() -> bytes:
         0x07,  # scan lines: 200, 350, 400
         0x02,  # fonts shown at once
         0x08,  # font blocks
-        0xFF,  # all modes on all displays, grey summing, font load, palette, cursor emulation, EGA palette, colours, pages
+        0xFF,  # grey summing, font load, palettes, cursor emulation, pages
         0x0E,  # light pen no; save/restore, intensity or blinking, display combination yes
         0x00, 0x00,
         0x00,  # save pointer functions: none in use

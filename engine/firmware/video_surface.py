@@ -199,7 +199,9 @@ class CgaSurface:
         for row, bits in enumerate(glyph):
             data = self._spread(bits, colour) | self._spread(~bits & 0xFF, background)
             if colour & 0x80:
-                data = self._spread(bits, colour) ^ int.from_bytes(self._guest.read(self._row(y + row) + at, self._bits), "big")
+                data = self._spread(bits, colour) ^ int.from_bytes(
+                    self._guest.read(self._row(y + row) + at, self._bits), "big"
+                )
             self._guest.write(self._row(y + row) + at, data.to_bytes(self._bits, "big"))
 
     def read_glyph(self, x: int, y: int, rows: int) -> bytes:

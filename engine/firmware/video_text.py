@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from engine.firmware import bios_data_area as bda
 from engine.firmware.video_adapter import VideoAdapter
 
 _BELL, _BACKSPACE, _LINE_FEED, _RETURN = 0x07, 0x08, 0x0A, 0x0D
+_BELL_NS = 250_000_000
 _TEXT_WINDOW = 0x8000  # bytes of a text mode's window
+
+
+@dataclass
+class BellState:
+    """When the beep that sounds ends (0: none)."""
+
+    until_ns: int = 0
 
 
 class TextOutput:
@@ -15,6 +25,7 @@ class TextOutput:
     def __init__(self, video: VideoAdapter) -> None:
         self._video = video
         self._guest = video.guest
+        self.state = BellState()
 
     def _cell(self, page: int, column: int, row: int) -> int:
         """Linear address of a cell in a text mode."""
@@ -120,9 +131,18 @@ class TextOutput:
         for value in (0x33, 0x05):
             bus.port_write(0x42, value, 1)
         bus.port_write(0x61, bus.port_read(0x61, 1) & 0xFC | 3, 1)
-        self._video.board.clock.call_in(250_000_000, self._bell_off)
+        self.state.until_ns = self._video.board.clock.now_ns + _BELL_NS
+        self.resume_bell()
+
+    def resume_bell(self) -> None:
+        """Arms the end of a beep that sounds."""
+        if self.state.until_ns:
+            self._video.board.clock.call_at(self.state.until_ns, self._bell_off)
 
     def _bell_off(self) -> None:
+        if self._video.board.clock.now_ns < self.state.until_ns:
+            return  # another beep began meanwhile
+        self.state.until_ns = 0
         bus = self._video.board.bus
         bus.port_write(0x61, bus.port_read(0x61, 1) & 0xFC, 1)
 

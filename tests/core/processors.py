@@ -167,6 +167,9 @@ class UnicornProcessor:
             uc.emu_start(CODE, CODE + len(case.code))
         except self._unicorn.UcError:
             fault = (0, 6, 12, 13, 14)
+        if uc.reg_read(names.UC_X86_REG_EIP) + (CODE if self.bits == 16 else 0) != CODE + len(case.code):
+            # Some exceptions in real mode end the run with no error.
+            fault = (0, 6, 12, 13, 14)
         return Outcome(
             [uc.reg_read(number) for number in self._ids],
             uc.reg_read(names.UC_X86_REG_EFLAGS),

@@ -33,7 +33,7 @@ class Robot(QObject):
     def __init__(self) -> None:
         super().__init__()
         self._steps: list[tuple[str, Step]] = []
-        self._handled: set[int] = set()
+        self._under_way = 0
         self.error: BaseException | None = None
         self._looks = 0
         self._timer = QTimer(self)
@@ -49,7 +49,7 @@ class Robot(QObject):
     def done(self) -> bool:
         if self.error is not None:
             raise self.error
-        return not self._steps
+        return not self._steps and not self._under_way
 
     def _look(self) -> None:
         self._looks += 1
@@ -64,10 +64,16 @@ class Robot(QObject):
             return
         self._steps.pop(0)
         self._looks = 0
+        # On its own: a step may open the next window, and a timer does not fire again inside its own call.
+        QTimer.singleShot(0, lambda: self._carry_out(step, window))
+
+    def _carry_out(self, step: Step, window: QWidget) -> None:
+        self._under_way += 1
         try:
             step(window)
         except BaseException as error:
             self._give_up(error)
+        self._under_way -= 1
 
     def _give_up(self, error: BaseException) -> None:
         self.error = error
@@ -172,8 +178,8 @@ def click_tab(bar: QTabBar, text: str) -> None:
 
 def keys(widget: QWidget, key: Qt.Key, *modifiers: Qt.KeyboardModifier) -> None:
     """Presses and releases a key with its modifiers, in the active window as a person's are."""
-    widget.window().activateWindow()
-    QTest.qWaitForWindowActive(widget.window())
+    widget.window().windowHandle().requestActivate()  # no window manager does it on the offscreen platform
+    QApplication.processEvents()
     combined = Qt.KeyboardModifier.NoModifier
     for modifier in modifiers:
         combined |= modifier

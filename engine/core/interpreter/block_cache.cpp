@@ -35,7 +35,7 @@ Block* BlockCache::decode(uint32_t physical, uint8_t mode) {
     if (result == DecodeResult::needs_more) break;
     op.offset = static_cast<uint16_t>(at - start);
     op.position = static_cast<uint8_t>(count);
-    if (op.map == RELATIVE_BRANCH) op.imm += op.offset + op.length;
+    if (op.map & RELATIVE_BRANCH) op.imm += op.offset + op.length;
     at += op.length;
     ++count;
     ended = result == DecodeResult::ends_block;

@@ -191,6 +191,7 @@ ExitReason Interpreter::loop(uint64_t stop_at) {
     } else {
       limit_ = std::min(limit_, retired_base_ + REALTIME_SLICE);
     }
+    state_.eflags &= ~FLAG_RF;  // it holds for one instruction only (SDM 17.3.1.1)
     single_step_ = state_.eflags & FLAG_TF;
     if (shadow || single_step_) limit_ = retired_base_ + 1;
     run_blocks();

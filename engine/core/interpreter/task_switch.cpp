@@ -192,8 +192,10 @@ void Interpreter::switch_task(uint16_t tss_selector, TaskSwitch how, bool has_er
   if (state_.v86()) {
     for (uint32_t i = 0; i < 6; ++i) state_.seg[i] = v86_segment(task.selectors[i]);
   } else {
-    load_task_code(*this, task.selectors[CS]);
+    // SS first (SDM table 7-1): faults of the others find a stack then.
     state_.seg[SS] = checked_stack_segment(*this, task.selectors[SS], state_.cpl, VECTOR_TS);
+    segments_changed();
+    load_task_code(*this, task.selectors[CS]);
     for (const SegmentRegister segment : {ES, DS, FS, GS}) load_task_data(*this, segment, task.selectors[segment]);
   }
   segments_changed();

@@ -21,7 +21,7 @@ auto read_operand(Interpreter& cpu, const Op* op, uint32_t offset) {
   } else if constexpr (FORMAT == Format::real32 || FORMAT == Format::int32) {
     return cpu.read<uint32_t>(segment, offset);
   } else if constexpr (FORMAT == Format::real64 || FORMAT == Format::int64) {
-    return x87_read64(cpu, segment, offset);
+    return cpu.read<uint64_t>(segment, offset);
   } else {
     return x87_read80(cpu, segment, offset);
   }
@@ -190,7 +190,7 @@ void store(Interpreter& cpu, const Op* op) {
     } else if constexpr (FORMAT == Format::real32 || FORMAT == Format::int32) {
       cpu.write<uint32_t>(segment, offset, operand);
     } else if constexpr (FORMAT == Format::real64 || FORMAT == Format::int64) {
-      x87_write64(cpu, segment, offset, operand);
+      cpu.write<uint64_t>(segment, offset, operand);
     } else {
       x87_write80(cpu, segment, offset, operand);
     }

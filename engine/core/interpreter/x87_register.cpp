@@ -9,6 +9,10 @@ namespace {
 
 unsigned index_of(const Op* op) { return op->modrm & 7; }
 
+bool is_nan(const Float80& value) {
+  return (value.sign_exponent & 0x7FFF) == 0x7FFF && (value.significand << 1) != 0;
+}
+
 void set_codes(X87State& x87, uint16_t codes) {
   x87.status = static_cast<uint16_t>((x87.status & ~X87_CODES) | codes);
 }
@@ -192,14 +196,18 @@ void constant(Interpreter& cpu, const Op* op) {
   x87_push_checked(x87, value);
 }
 
+// C2 is clear unless the operation is done and says otherwise.
+template <uint16_t CODES>
+void clear_c2(X87State& x87) {
+  x87.status = static_cast<uint16_t>(x87.status & ~(CODES & X87_C2));
+}
+
 // ST(0) = f(ST(0)); C2 tells of arguments out of range where CODES has it.
 template <uint16_t (*FUNCTION)(uint16_t, Float80&), uint16_t CODES>
 void unary(Interpreter& cpu, const Op*) {
   X87State& x87 = cpu.state_.x87;
-  if (x87_is_empty(x87, 0)) {
-    x87.status = static_cast<uint16_t>(x87.status & ~(CODES & X87_C2));
-    return underflow_into(x87, 0, false);
-  }
+  clear_c2<CODES>(x87);
+  if (x87_is_empty(x87, 0)) return underflow_into(x87, 0, false);
   Float80 value = x87_st(x87, 0);
   if (x87_take(x87, FUNCTION(x87.control, value), CODES)) x87_st(x87, 0) = value;
 }
@@ -208,12 +216,13 @@ void unary(Interpreter& cpu, const Op*) {
 template <uint16_t (*FUNCTION)(uint16_t, Float80&, const Float80&), uint16_t CODES>
 void binary(Interpreter& cpu, const Op*) {
   X87State& x87 = cpu.state_.x87;
-  if (x87_is_empty(x87, 0) || x87_is_empty(x87, 1)) {
-    x87.status = static_cast<uint16_t>(x87.status & ~(CODES & X87_C2));
-    return underflow_into(x87, 0, false);
-  }
+  clear_c2<CODES>(x87);
+  if (x87_is_empty(x87, 0) || x87_is_empty(x87, 1)) return underflow_into(x87, 0, false);
   Float80 value = x87_st(x87, 0);
-  if (x87_take(x87, FUNCTION(x87.control, value, x87_st(x87, 1)), CODES)) x87_st(x87, 0) = value;
+  const uint16_t status = FUNCTION(x87.control, value, x87_st(x87, 1));
+  // Without a quotient C0 and C3 stay as they were.
+  const uint16_t codes = is_nan(value) ? CODES & X87_C1 : CODES;
+  if (x87_take(x87, status, codes)) x87_st(x87, 0) = value;
 }
 
 // ST(1) = f(ST(0), ST(1)), then a pop.
@@ -231,9 +240,9 @@ void binary_pop(Interpreter& cpu, const Op*) {
 template <uint16_t (*FUNCTION)(uint16_t, Float80&, Float80&), uint16_t CODES>
 void pushing(Interpreter& cpu, const Op*) {
   X87State& x87 = cpu.state_.x87;
+  clear_c2<CODES>(x87);
   const bool underflow = x87_is_empty(x87, 0);
   if (underflow || !x87_is_empty(x87, 7)) {
-    x87.status = static_cast<uint16_t>(x87.status & ~(CODES & X87_C2));
     if (!x87_stack_fault(x87, !underflow)) return;
     x87_st(x87, 0) = X87_INDEFINITE;
     x87_mark_full(x87, 0);
