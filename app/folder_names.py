@@ -46,7 +46,8 @@ def free_name(name: str, taken: Iterable[str]) -> str:
     if _key(name) not in known:
         return name
     match = re.fullmatch(r"(.*\S) (\d{1,6})", name)
-    stem, number = (match[1], int(match[2])) if match else (name, 1)
+    # "DOS 2" counts on when there is a "DOS"; "Windows 98" is nobody's ninety-eighth.
+    stem, number = (match[1], int(match[2])) if match and _key(match[1]) in known else (name, 1)
     while _key(f"{stem} {number + 1}") in known:
         number += 1
     return f"{stem} {number + 1}"

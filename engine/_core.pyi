@@ -100,9 +100,9 @@ class Vcpu:
     def reset(self) -> None: ...
     def set_wires(
         self,
-        acknowledge_interrupt: Callable[[], int],
-        on_kick: Callable[[], None],
-        ferr: Callable[[bool], None],
+        acknowledge_interrupt: Callable[[], int] | None,
+        on_kick: Callable[[], None] | None,
+        ferr: Callable[[bool], None] | None,
     ) -> None: ...
     @property
     def retired(self) -> int: ...

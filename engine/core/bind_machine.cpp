@@ -325,7 +325,8 @@ void bind_machine(nb::module_& module) {
       .def("attach_register",
            [](Bus& bus, uint16_t port, int width, const std::string& name, nb::object read, nb::object write,
               nb::object read_block, nb::object write_block) {
-             bus.attach_ports(port, static_cast<uint32_t>(width),
+             // A wide register answers at its own port only: an IDE data word and the error register share 1F1h.
+             bus.attach_ports(port, 1,
                               std::make_shared<PythonRegister>(width, std::move(read), std::move(write),
                                                                std::move(read_block), std::move(write_block)),
                               width, name);

@@ -58,6 +58,7 @@ class BootMenu:
         entries = [(line.device, f"{line.place:<18}{line.what}") for line in lines]
         entries.append(("", "Enter Setup"))
         self.state = BootMenuState(entries=entries, closed=False)
+        self._video.set_mode(3)
         self._video.set_cursor_shape(0x20, 0)
         self._draw()
 

@@ -31,7 +31,7 @@ class DriveLine:
 
 def cpu_name(board: FirmwareBoard) -> str:
     model = board.config.cpu_model
-    return f"{_CPU_NAMES.get(model, model)} class processor"
+    return f"{_CPU_NAMES.get(model, model)} class"
 
 
 def floppy_lines(board: FirmwareBoard) -> list[DriveLine]:

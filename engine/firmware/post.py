@@ -38,7 +38,6 @@ _MEMORY_ROW: Final = 4
 _HINT_ROW: Final = 24
 _TITLE: Final = 0x1F
 _PLAIN: Final = 0x07
-_BRIGHT: Final = 0x0F
 
 
 class Phase(Enum):
@@ -104,6 +103,7 @@ class PowerOnSelfTest:
         if self.state.phase is Phase.BOOT:
             self.state.phase = Phase.START  # for the next jump to the reset entry
             self._video.set_mode(3)
+            self._board.set_a20(self._settings.values.a20)
             call.flags |= IF
         else:
             call.wait()
@@ -137,7 +137,7 @@ class PowerOnSelfTest:
     def _banner(self) -> None:
         write = self._text.write_at
         write(0, 0, f" {FIRMWARE_NAME} {FIRMWARE_VERSION}".ljust(80), _TITLE)
-        write(1, 2, cpu_name(self._board), _PLAIN)
+        write(1, 2, f"Processor: {cpu_name(self._board)}", _PLAIN)
         self._video.set_cursor(0, 0, 6)
         self._hint("F2 or Del: Setup    Esc: boot menu")
 

@@ -249,5 +249,6 @@ def test_a_long_name_is_cut_between_letters() -> None:
 def test_numbers_go_on_from_the_name() -> None:
     assert free_name("DOS", []) == "DOS"
     assert free_name("DOS", ["dos"]) == "DOS 2"
-    assert free_name("DOS 2", ["DOS 2", "DOS 3"]) == "DOS 4"
+    assert free_name("DOS 2", ["DOS", "DOS 2", "DOS 3"]) == "DOS 4"
+    assert free_name("Windows 98", ["Windows 98"]) == "Windows 98 2"
     assert free_name("E\u0301", ["É"]) == "E\u0301 2"

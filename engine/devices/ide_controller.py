@@ -1,0 +1,203 @@
+"""IDE controller: two channels of two drives at the PC/AT's addresses, PIO only.
+
+Source: ATA/ATAPI-6, section 7; the command block is attached at 1F0h or 170h, the control block at 3F6h or 376h.
+Device 0 and device 1 both hear every register write; the selected one answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from engine.bus import Port, PortRange
+from engine.clock import Clock
+from engine.devices.device import ResetKind, copy_state
+from engine.devices.ide_device import BSY, DEVICE_SLAVE, IdeDevice
+from engine.devices.ide_device import State as DriveState
+from engine.irq import IrqLine
+
+DATA, ERROR_FEATURES, COUNT, LBA_LOW, LBA_MID, LBA_HIGH, DEVICE, STATUS_COMMAND = range(8)
+CONTROL_HOB, CONTROL_SRST, CONTROL_NIEN = 0x80, 0x04, 0x02
+DIAGNOSTIC: Final = 0x90
+_SHADOWED: Final = {
+    ERROR_FEATURES: "features",
+    COUNT: "count",
+    LBA_LOW: "lba_low",
+    LBA_MID: "lba_mid",
+    LBA_HIGH: "lba_high",
+}
+
+
+@dataclass
+class ChannelState:
+    control: int = 0
+    device: int = 0xA0
+    drives: list[DriveState | None] = field(default_factory=list)
+
+
+@dataclass
+class State:
+    channels: list[ChannelState] = field(default_factory=list)
+
+
+class _Channel:
+    def __init__(self, irq: IrqLine, drives: Sequence[IdeDevice | None]) -> None:
+        self.irq = irq
+        self.drives = list(drives)
+        self.state = ChannelState()
+        for drive in self.drives:
+            if drive is not None:
+                drive.interrupt_changed = self.update_irq
+
+    @property
+    def selected(self) -> IdeDevice | None:
+        return self.drives[1 if self.state.device & DEVICE_SLAVE else 0]
+
+    def update_irq(self) -> None:
+        drive = self.selected
+        self.irq.set(drive is not None and drive.interrupting and not self.state.control & CONTROL_NIEN)
+
+    def reset(self, kind: ResetKind) -> None:
+        self.state = ChannelState(control=self.state.control if kind is ResetKind.SOFT else 0)
+        for drive in self.drives:
+            if drive is not None:
+                drive.reset(kind)
+        self.update_irq()
+
+    # -- Command block
+
+    def read_data(self, size: int) -> int:
+        drive = self.selected
+        return int.from_bytes(drive.read_data(size), "little") if drive is not None else (1 << 8 * size) - 1
+
+    def write_data(self, value: int, size: int) -> None:
+        drive = self.selected
+        if drive is not None:
+            drive.write_data(value.to_bytes(size, "little"))
+
+    def read_block(self, count: int) -> bytes:
+        drive = self.selected
+        return drive.read_data(2 * count) if drive is not None else b"\xff" * (2 * count)
+
+    def write_block(self, data: bytes) -> None:
+        drive = self.selected
+        if drive is not None:
+            drive.write_data(data)
+
+    def read_register(self, register: int) -> int:
+        if register == DEVICE:
+            return self.state.device
+        drive = self.selected
+        if drive is None:
+            # With another drive on the cable its pull-downs give zeros; an empty channel floats.
+            return 0x00 if any(self.drives) else 0xFF
+        task = drive.state.task
+        if register == STATUS_COMMAND:
+            drive.set_interrupt(False)
+            return task.status
+        if register == ERROR_FEATURES:
+            return task.error
+        name = _SHADOWED[register]
+        value: int = getattr(task, f"{name}_previous" if self.state.control & CONTROL_HOB else name)
+        return value
+
+    def write_register(self, register: int, value: int) -> None:
+        self.state.control &= ~CONTROL_HOB
+        if register == STATUS_COMMAND:
+            self._command(value)
+            return
+        if register == DEVICE:
+            self.state.device = value | 0xA0
+        for drive in self.drives:
+            if drive is None:
+                continue
+            task = drive.state.task
+            if register == DEVICE:
+                task.device = value
+            else:
+                name = _SHADOWED[register]
+                setattr(task, f"{name}_previous", getattr(task, name))
+                setattr(task, name, value)
+        if register == DEVICE:
+            self.update_irq()
+
+    def _command(self, value: int) -> None:
+        drives = [drive for drive in self.drives if drive is not None] if value == DIAGNOSTIC else [self.selected]
+        for drive in drives:
+            if drive is not None and not drive.state.task.status & BSY:
+                drive.set_interrupt(False)
+                drive.state.task.command = value
+                drive.execute(value)
+        if value == DIAGNOSTIC:
+            self.state.device = 0xA0
+            self.update_irq()
+
+    # -- Control block
+
+    def read_alternate_status(self) -> int:
+        drive = self.selected
+        if drive is None:
+            return 0x00 if any(self.drives) else 0xFF
+        return BSY if self.state.control & CONTROL_SRST else drive.state.task.status
+
+    def write_control(self, value: int) -> None:
+        before, self.state.control = self.state.control, value
+        if before & CONTROL_SRST and not value & CONTROL_SRST:
+            self.reset(ResetKind.SOFT)
+        self.update_irq()
+
+    def command_ports(self) -> list[Port | PortRange]:
+        ports: list[Port | PortRange] = [
+            Port(
+                DATA,
+                lambda: self.read_data(2),
+                lambda value: self.write_data(value, 2),
+                width=2,
+                read_block=self.read_block,
+                write_block=self.write_block,
+            )
+        ]
+        ports += [self._register(register) for register in range(ERROR_FEATURES, STATUS_COMMAND + 1)]
+        return ports
+
+    def _register(self, register: int) -> Port:
+        return Port(register, lambda: self.read_register(register), lambda value: self.write_register(register, value))
+
+
+class IdeController:
+    """``drives``: primary master, primary slave, secondary master, secondary slave; None where there is none."""
+
+    def __init__(self, irqs: Sequence[IrqLine], drives: Sequence[IdeDevice | None], clock: Clock) -> None:
+        self._channels = [_Channel(irqs[0], drives[0:2]), _Channel(irqs[1], drives[2:4])]
+
+    def command_ports(self, channel: int) -> list[Port | PortRange]:
+        return self._channels[channel].command_ports()
+
+    def control_ports(self, channel: int) -> list[Port | PortRange]:
+        unit = self._channels[channel]
+        return [Port(0, unit.read_alternate_status, unit.write_control)]
+
+    def reset(self, kind: ResetKind) -> None:
+        for channel in self._channels:
+            channel.reset(kind)
+
+    def save(self) -> State:
+        return State(
+            [
+                ChannelState(
+                    channel.state.control,
+                    channel.state.device,
+                    [drive.save() if drive is not None else None for drive in channel.drives],
+                )
+                for channel in self._channels
+            ]
+        )
+
+    def load(self, state: State) -> None:
+        for channel, saved in zip(self._channels, copy_state(state).channels, strict=True):
+            channel.state = ChannelState(saved.control, saved.device)
+            for drive, drive_state in zip(channel.drives, saved.drives, strict=True):
+                if drive is not None and drive_state is not None:
+                    drive.load(drive_state)
+            channel.update_irq()

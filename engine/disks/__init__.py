@@ -1,0 +1,9 @@
+"""Image files behind drives.
+
+block_device.py    what a hard disk controller needs of a disk, and its errors
+lock.py            one writer for an image, any number of readers
+raw.py             raw disk images, and making new (sparse) ones
+probe.py           opens a hard disk image
+floppy_image.py    diskette images of every size
+cd_image.py        CD images: 2048-byte blocks, or raw 2352-byte sectors
+"""

@@ -1,0 +1,146 @@
+"""Diskette images: raw sectors, cylinder by cylinder, in every size of the PC's history.
+
+Short images are padded in memory: the file only grows as far as the guest writes.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from engine.disks.block_device import BlockError
+from engine.disks.lock import open_image
+from engine.errors import MediumError
+
+SECTOR_BYTES: Final = 512
+SECTOR_SIZE_CODE: Final = 2  # N: 128 << 2
+
+
+@dataclass(frozen=True)
+class FloppyFormat:
+    """One kind of diskette; ``data_rate`` in kbit/s."""
+
+    name: str
+    cylinders: int
+    heads: int
+    sectors: int
+    data_rate: int
+
+    @property
+    def size(self) -> int:
+        return self.cylinders * self.heads * self.sectors * SECTOR_BYTES
+
+
+FORMATS: Final = (
+    FloppyFormat("160K", 40, 1, 8, 250),
+    FloppyFormat("180K", 40, 1, 9, 250),
+    FloppyFormat("320K", 40, 2, 8, 250),
+    FloppyFormat("360K", 40, 2, 9, 250),
+    FloppyFormat("720K", 80, 2, 9, 250),
+    FloppyFormat("1.2M", 80, 2, 15, 500),
+    FloppyFormat("1.44M", 80, 2, 18, 500),
+    FloppyFormat("1.68M", 80, 2, 21, 500),
+    FloppyFormat("1.72M", 82, 2, 21, 500),
+    FloppyFormat("2.88M", 80, 2, 36, 1000),
+)
+
+
+def format_for(size: int, boot_sector: bytes) -> FloppyFormat | None:
+    """By exact size; else by the boot sector's parameter block; else the smallest 3.5" or 5.25" kind that holds it."""
+    exact = next((kind for kind in FORMATS if kind.size == size), None)
+    if exact is not None:
+        return exact
+    described = _described(boot_sector)
+    if described is not None and described.size >= size:
+        return described
+    # An image that is just a boot sector or a few is written for a 1.44 MB drive.
+    usual = next(kind for kind in FORMATS if kind.name == "1.44M")
+    if size <= usual.size:
+        return usual
+    return next((kind for kind in FORMATS if kind.size >= size), None)
+
+
+def _described(sector: bytes) -> FloppyFormat | None:
+    """The kind whose geometry a FAT boot sector names."""
+    if len(sector) < SECTOR_BYTES or sector[510:512] != b"\x55\xaa":
+        return None
+    total = int.from_bytes(sector[19:21], "little")
+    sectors = int.from_bytes(sector[24:26], "little")
+    heads = int.from_bytes(sector[26:28], "little")
+    for kind in FORMATS:
+        if (kind.sectors, kind.heads) == (sectors, heads) and kind.size == total * SECTOR_BYTES:
+            return kind
+    return None
+
+
+class FloppyImage:
+    """One diskette. Raises MediumError when opened; reads and writes raise BlockError when the host fails."""
+
+    def __init__(self, path: Path, read_only: bool = False) -> None:
+        self.path = path
+        self._descriptor, writable = open_image(path, not read_only)
+        self.write_protected = not writable
+        size = os.fstat(self._descriptor).st_size
+        kind = format_for(size, os.pread(self._descriptor, SECTOR_BYTES, 0)) if size else None
+        if kind is None:
+            os.close(self._descriptor)
+            if size == 0:
+                raise MediumError(path, "The image is empty.", "Choose a diskette image.")
+            raise MediumError(path, f"{size} bytes are too many for a diskette.", "The largest holds 2.88 MB.")
+        self.format = kind
+        self.cylinders, self.heads, self.sectors = kind.cylinders, kind.heads, kind.sectors
+        self.data_rate = kind.data_rate
+
+    @classmethod
+    def open(cls, path: Path, read_only: bool = False) -> FloppyImage:
+        return cls(path, read_only)
+
+    def holds(self, cylinder: int, head: int, sector: int) -> bool:
+        """Whether a sector (counted from 1) exists."""
+        return 0 <= cylinder < self.cylinders and 0 <= head < self.heads and 1 <= sector <= self.sectors
+
+    def _offset(self, cylinder: int, head: int, sector: int) -> int:
+        if not self.holds(cylinder, head, sector):
+            raise ValueError(f"{self.path}: there is no sector {cylinder}/{head}/{sector}")
+        return ((cylinder * self.heads + head) * self.sectors + sector - 1) * SECTOR_BYTES
+
+    def read(self, cylinder: int, head: int, sector: int) -> bytes:
+        offset = self._offset(cylinder, head, sector)
+        try:
+            data = os.pread(self._descriptor, SECTOR_BYTES, offset)
+        except OSError as error:
+            raise BlockError(self.path, f"The host cannot read it: {error.strerror}.") from error
+        return data.ljust(SECTOR_BYTES, b"\0")
+
+    def write(self, cylinder: int, head: int, sector: int, data: bytes) -> None:
+        offset = self._offset(cylinder, head, sector)
+        if self.write_protected:
+            raise BlockError(self.path, "The diskette is write-protected.")
+        try:
+            os.pwrite(self._descriptor, data[:SECTOR_BYTES].ljust(SECTOR_BYTES, b"\0"), offset)
+        except OSError as error:
+            raise BlockError(self.path, f"The host cannot write it: {error.strerror}.", error.errno == 28) from error
+
+    def format_track(self, cylinder: int, head: int, sector_ids: Sequence[int], fill: int) -> None:
+        """Fills the named sectors of a track; numbers the diskette does not have are left out."""
+        for sector in sector_ids:
+            if self.holds(cylinder, head, sector):
+                self.write(cylinder, head, sector, bytes([fill & 0xFF]) * SECTOR_BYTES)
+
+    def flush(self) -> None:
+        if self._descriptor >= 0 and not self.write_protected:
+            try:
+                os.fsync(self._descriptor)
+            except OSError as error:
+                raise BlockError(self.path, f"The host cannot write it: {error.strerror}.") from error
+
+    def close(self) -> None:
+        if self._descriptor >= 0:
+            try:
+                self.flush()
+            finally:
+                os.close(self._descriptor)
+                self._descriptor = -1
