@@ -35,9 +35,7 @@ class Parser(argparse.ArgumentParser):
     is added."""
 
     def __init__(self, command: str, description: str) -> None:
-        super().__init__(
-            prog=f"bancada {command}".strip(), description=description, epilog=_EPILOG, allow_abbrev=False
-        )
+        super().__init__(prog=f"bancada {command}".strip(), description=description, epilog=_EPILOG, allow_abbrev=False)
 
     def parse(self, arguments: Sequence[str]) -> argparse.Namespace:
         """The parsed arguments; ends the program with status 2 and a hint when they are wrong."""

@@ -76,7 +76,9 @@ PRESETS: Final[tuple[GuestPreset, ...]] = (
         cpu_model="pentium",
         note=f"{_FDISK} Faster processors than a Pentium of 350 MHz need Microsoft's patch; set a slower one if it fails.",
     ),
-    GuestPreset("windows-98", "Windows 98, Me", "Windows", 256, 8000, note="More than 512 MB of memory makes Windows 98 fail."),
+    GuestPreset(
+        "windows-98", "Windows 98, Me", "Windows", 256, 8000, note="More than 512 MB of memory makes Windows 98 fail."
+    ),
     GuestPreset(
         "windows-nt3",
         "Windows NT 3.1, 3.5, 3.51",
@@ -119,7 +121,9 @@ PRESETS: Final[tuple[GuestPreset, ...]] = (
         cpu_model="pentium",
         note="Old versions read their installation diskettes in the order printed on them.",
     ),
-    GuestPreset("hobby", "A kernel or boot sector of your own", "Other", 32, 0, note="Port E9h writes to the debug file."),
+    GuestPreset(
+        "hobby", "A kernel or boot sector of your own", "Other", 32, 0, note="Port E9h writes to the debug file."
+    ),
     GuestPreset("other", "Something else", "Other", 64, 2000),
 )
 

@@ -312,7 +312,7 @@ def _age(path: Path) -> tuple[int, str]:
 
 
 def _natural(name: str) -> list[tuple[int, str]]:
-    """"DOS 2" before "DOS 10"."""
+    """ "DOS 2" before "DOS 10"."""
     import re
 
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name.casefold())]

@@ -116,7 +116,11 @@ class NewVmDraft:
             found.append(Problem("disk_mb", f"A disk of {self.disk_mb} MB is not possible.", allowed))
         if self.disk_mb is not None and self.existing_disk is not None:
             found.append(Problem("existing_disk", "Choose a new disk or an existing one, not both."))
-        for field_name, image in (("floppy", self.floppy), ("cdrom", self.cdrom), ("existing_disk", self.existing_disk)):
+        for field_name, image in (
+            ("floppy", self.floppy),
+            ("cdrom", self.cdrom),
+            ("existing_disk", self.existing_disk),
+        ):
             if image is not None and (what := _unusable(image)):
                 found.append(Problem(field_name, f"{image}: {what}", "Choose another file."))
         parent = self._parent(library)
@@ -299,5 +303,3 @@ def _why(error: OSError) -> str:
     if error.errno == errno.EFBIG:
         return "The file system does not take so large a file: choose a smaller disk or another place."
     return f"{error.strerror or error}."
-
-

@@ -426,9 +426,7 @@ class Runner:
         if self._given is not None:
             self._given = with_medium(self._given, device, image, read_only)
         elif self.folder is not None:
-            self.folder.change(
-                lambda old: old.replace(machine=with_medium(old.machine, device, image, read_only))
-            )
+            self.folder.change(lambda old: old.replace(machine=with_medium(old.machine, device, image, read_only)))
 
     def _save_crash_report(self, reason: str) -> None:
         machine = self._machine

@@ -178,7 +178,9 @@ class VmFolder:
             os.pwrite(handle, content.encode(), 0)
         except OSError as error:
             os.close(handle)
-            raise HostResourceError(f"{self.lock_file}: cannot be written ({error.strerror}). {_advice(error)}") from error
+            raise HostResourceError(
+                f"{self.lock_file}: cannot be written ({error.strerror}). {_advice(error)}"
+            ) from error
         except BaseException:
             os.close(handle)
             raise

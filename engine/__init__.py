@@ -1,6 +1,6 @@
 """The PC. No Qt here; importable alone.
 
-    from engine import Machine, MachineConfig
+from engine import Machine, MachineConfig
 """
 
 from __future__ import annotations

@@ -1,10 +1,8 @@
 """Types of the native core (engine/core, built by CMake)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from enum import Enum
-from typing import Any, Final
-
-from engine.bus import Port, PortRange
+from typing import Final
 
 class BusConflict(RuntimeError): ...
 class HostMemoryError(RuntimeError): ...

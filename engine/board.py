@@ -210,7 +210,9 @@ class Board:
         try:
             self.memory = _core.PhysicalMemory(config.memory_mb * MEGABYTE, video_bytes + MEGABYTE)
         except _core.HostMemoryError as error:
-            raise HostResourceError(f"{error} Give the virtual machine less memory, or close other programs.") from error
+            raise HostResourceError(
+                f"{error} Give the virtual machine less memory, or close other programs."
+            ) from error
         self.bus = _core.Bus(self.memory)
         self._closers.append(self.bus.detach_all)
         self.clock = _core.Clock(config.clock, NS_PER_INSTRUCTION)

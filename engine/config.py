@@ -163,9 +163,7 @@ class MachineConfig:
         drives: list[tuple[str, int]] = [(f"disk[{i}]", disk.slot) for i, disk in enumerate(self.hard_disks)]
         drives += [(f"cdrom[{i}]", cdrom.slot) for i, cdrom in enumerate(self.cdrom_drives)]
         for path, slot in drives:
-            check(
-                0 <= slot < MAX_IDE_DRIVES, f"{path}.slot", f"IDE slot {slot} does not exist.", "Allowed: 0 to 3."
-            )
+            check(0 <= slot < MAX_IDE_DRIVES, f"{path}.slot", f"IDE slot {slot} does not exist.", "Allowed: 0 to 3.")
             check(slot not in slots, f"{path}.slot", f"IDE slot {slot} is taken by {slots.get(slot)}.")
             slots[slot] = path
         check(len(self.serial) <= MAX_SERIAL_PORTS, "serial", f"A PC has at most {MAX_SERIAL_PORTS} serial ports.")

@@ -132,7 +132,9 @@ def read_settings(file: Path) -> VmSettings:
     try:
         text = read_toml(file)
     except FileNotFoundError:
-        raise ConfigError([Problem("file", "There is no such file.", "Was the folder moved or renamed?")], file) from None
+        raise ConfigError(
+            [Problem("file", "There is no such file.", "Was the folder moved or renamed?")], file
+        ) from None
     except OSError as error:
         raise ConfigError([Problem("file", f"It cannot be read: {error.strerror}.")], file) from error
     values = _up_to_date(text)
@@ -199,7 +201,9 @@ def _up_to_date(text: TomlText) -> dict[str, Any]:
             text.file,
         )
     if number < 1:
-        raise ConfigError([text.problem("format", f"There is no format {number}.", f"Allowed: 1 to {FORMAT}.")], text.file)
+        raise ConfigError(
+            [text.problem("format", f"There is no format {number}.", f"Allowed: 1 to {FORMAT}.")], text.file
+        )
     for step in range(number, FORMAT):
         MIGRATIONS[step](values)
         values["format"] = step + 1
@@ -218,7 +222,9 @@ def _checked(
             hint = did_you_mean(name, [*keys, *tables]) or f"Known: {', '.join([*keys, *tables])}."
             found.append(Problem(path, "This setting is not known.", hint))
         elif type(value) is not keys[name].kind:
-            found.append(Problem(path, f"{_show(value)} does not fit here.", f"Allowed: {_TYPE_NAMES[keys[name].kind]}."))
+            found.append(
+                Problem(path, f"{_show(value)} does not fit here.", f"Allowed: {_TYPE_NAMES[keys[name].kind]}.")
+            )
         elif isinstance(value, str) and "\0" in value:
             found.append(Problem(path, "The text holds a zero character.", "Take it out."))
         elif isinstance(value, list) and not all(isinstance(item, str) for item in value):
@@ -241,7 +247,9 @@ def _items(value: Any, kind: str, folder: Path, found: list[Problem]) -> list[An
             good["image"] = _resolve(good["image"], folder, f"{path}.image", found)
         if kind == "disk" and good.get("image") is None:
             if "image" not in entry or good.get("image", "") is None:
-                found.append(Problem(f"{path}.image", "The disk has no image.", "Name its file, or take the section out."))
+                found.append(
+                    Problem(f"{path}.image", "The disk has no image.", "Name its file, or take the section out.")
+                )
             continue
         if kind in ("disk", "cdrom") and "slot" not in good:
             if "slot" not in entry:

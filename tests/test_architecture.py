@@ -43,7 +43,9 @@ def test_packages_import_downwards_only(package: str) -> None:
             for name in (
                 [alias.name for alias in node.names]
                 if isinstance(node, ast.Import)
-                else [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+                else [node.module or ""]
+                if isinstance(node, ast.ImportFrom)
+                else []
             )
         }
         for name in imported(path):
@@ -55,20 +57,19 @@ def test_packages_import_downwards_only(package: str) -> None:
 
 def test_engine_and_app_work_without_qt() -> None:
     program = (
-        "import sys\n"
-        "sys.modules['PySide6'] = None\n"
-        "import engine.machine, app.cli\n"
-        "assert 'ui' not in sys.modules\n"
+        "import sys\nsys.modules['PySide6'] = None\nimport engine.machine, app.cli\nassert 'ui' not in sys.modules\n"
     )
     result = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
 
 
-@pytest.mark.parametrize("package", ["engine", "engine/devices", "engine/firmware", "engine/disks", "engine/console", "app", "ui"])
+@pytest.mark.parametrize(
+    "package", ["engine", "engine/devices", "engine/firmware", "engine/disks", "engine/console", "app", "ui"]
+)
 def test_code_map_names_every_file(package: str) -> None:
     folder = ROOT / package
     code_map = ast.get_docstring(ast.parse((folder / "__init__.py").read_text())) or ""
-    missing = [path.name for path in folder.glob("*.py") if path.name != "__init__.py" and path.name not in code_map]
+    missing = [path.name for path in folder.glob("*.py") if path.name != "__init__.py" and path.stem not in code_map]
     assert not missing, f"{package}/__init__.py does not name {', '.join(missing)}"
 
 

@@ -169,16 +169,16 @@ def add_actions(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(steps=[])
 
     def option(name: str, kind: Callable[[str], Any], metavar: str, text: str) -> None:
-        group.add_argument(f"--{name}", action=_Append, type=kind, metavar=metavar, help=text, default=argparse.SUPPRESS)
+        group.add_argument(
+            f"--{name}", action=_Append, type=kind, metavar=metavar, help=text, default=argparse.SUPPRESS
+        )
 
     option("wait", not_empty, "TEXT", "wait until this is on the screen (60 s, or what --timeout leaves)")
     option("type", unescaped, "TEXT", r"type this on the guest's keyboard; \n is Enter, \t Tab, \\ a backslash")
     option("key", chord, "KEYS", "press keys together, like ctrl+alt+delete")
     option("screenshot", Path, "PNG", "save the screen to a file")
     option("sleep", seconds, "S", "let the guest run for so many seconds")
-    group.add_argument(
-        "--text", action=_Append, nargs=0, help="print the screen's text", default=argparse.SUPPRESS
-    )
+    group.add_argument("--text", action=_Append, nargs=0, help="print the screen's text", default=argparse.SUPPRESS)
 
 
 def not_empty(text: str) -> str:

@@ -147,7 +147,12 @@ def new(parser: Parser, arguments: Sequence[str]) -> int:
     elif options.no_disk or options.disk is not None:
         draft.disk_mb = None
     draft.existing_disk, draft.copy_disk = options.disk, options.copy_disk
-    draft.floppy, draft.cdrom, draft.location, draft.notes = options.floppy, options.cdrom, options.location, options.notes
+    draft.floppy, draft.cdrom, draft.location, draft.notes = (
+        options.floppy,
+        options.cdrom,
+        options.location,
+        options.notes,
+    )
     if warning := draft.space_warning(library):
         print(f"bancada: {warning}", file=sys.stderr)
     folder = draft.create(library, Progress())

@@ -47,7 +47,9 @@ def run(parser: Parser, arguments: Sequence[str]) -> int:
         print(f"bancada: {problem} The machine runs without a window; Ctrl-C ends it.", file=sys.stderr)
         headless = True
     on_demand = headless and config.clock == "instructions"
-    runner = Runner(folder or config, config=config if folder is not None and is_changed else None, free_running=not on_demand)
+    runner = Runner(
+        folder or config, config=config if folder is not None and is_changed else None, free_running=not on_demand
+    )
     if headless:
         return HeadlessRun(runner, options.steps, options.timeout, on_demand, options.no_reboot).run()
     return _run_with_window(runner, options)
@@ -63,16 +65,22 @@ def _add_options(parser: Parser) -> None:
     parts = parser.add_argument_group("parts (with NAME: instead of what its settings say, for this run)")
     parts.add_argument("--memory", type=memory_mb, metavar="MB", help=f"1 to {limits.MAX_MEMORY_MB}")
     parts.add_argument("--cpu", choices=limits.CPU_MODELS, help="what the processor claims to be")
-    parts.add_argument("--floppy", type=image_file, action="append", default=[], metavar="F", help="diskette, at most two")
+    parts.add_argument(
+        "--floppy", type=image_file, action="append", default=[], metavar="F", help="diskette, at most two"
+    )
     parts.add_argument("--cdrom", type=image_file, action="append", default=[], metavar="F", help="ISO image")
     parts.add_argument("--disk", type=image_file, action="append", default=[], metavar="F", help="hard disk image")
     parts.add_argument("--read-only", action="store_true", help="the images given here are not written to")
     parts.add_argument("--boot", type=_boot, metavar="DEVICE", help=f"{', '.join(limits.BOOT_DEVICES)}: first of all")
-    parts.add_argument("--serial", type=_serial, metavar="stdio|FILE", help="what the first serial port is connected to")
+    parts.add_argument(
+        "--serial", type=_serial, metavar="stdio|FILE", help="what the first serial port is connected to"
+    )
     parts.add_argument("--debug-port", type=Path, metavar="FILE", help="what the guest writes to port E9h goes here")
     way = parser.add_argument_group("how it runs")
     way.add_argument("--accelerator", choices=limits.ACCELERATORS, help="how guest code is run")
-    way.add_argument("--clock", choices=limits.CLOCKS, help="instructions: guest time follows them, runs repeat exactly")
+    way.add_argument(
+        "--clock", choices=limits.CLOCKS, help="instructions: guest time follows them, runs repeat exactly"
+    )
     way.add_argument("--headless", action="store_true", help="no window")
     way.add_argument(
         "--timeout", type=seconds, metavar="S", help="the run ends after so many seconds; status 1 when actions remain"

@@ -77,7 +77,9 @@ def _diagnostics_as_text() -> int:
     runner = Runner(diagnostics_config())
     status = HeadlessRun(runner, [Step("wait", "Benchmark"), Step("text", None)], timeout=60).run()
     if status == DONE:
-        print("\nThe PC works. Start “bancada” on a desktop for its window, or see “bancada run --help”.", file=sys.stderr)
+        print(
+            "\nThe PC works. Start “bancada” on a desktop for its window, or see “bancada run --help”.", file=sys.stderr
+        )
     return status
 
 
@@ -93,4 +95,8 @@ def open_machine(parser: Parser, arguments: Sequence[str]) -> int:
     return DONE if options.no_window else open_window(entry.path)
 
 
-COMMANDS = (Command("open", "The window", "open the window with a machine; a folder from elsewhere joins the list", open_machine),)
+COMMANDS = (
+    Command(
+        "open", "The window", "open the window with a machine; a folder from elsewhere joins the list", open_machine
+    ),
+)

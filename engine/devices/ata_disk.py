@@ -260,7 +260,11 @@ class AtaDisk(IdeDevice):
         task = self.state.task
         task.lba_low, task.lba_mid, task.lba_high = last & 0xFF, last >> 8 & 0xFF, last >> 16 & 0xFF
         if extended:
-            task.lba_low_previous, task.lba_mid_previous, task.lba_high_previous = last >> 24 & 0xFF, last >> 32 & 0xFF, 0
+            task.lba_low_previous, task.lba_mid_previous, task.lba_high_previous = (
+                last >> 24 & 0xFF,
+                last >> 32 & 0xFF,
+                0,
+            )
         else:
             task.device = task.device & 0xF0 | min(last, LBA28_SECTORS) >> 24 & 0x0F
         self.finish()

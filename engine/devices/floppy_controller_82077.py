@@ -351,7 +351,14 @@ class FloppyController82077:
         state = self._state
         lock = 0x80 if state.lock else 0
         self._answer(
-            [*state.cylinders, *state.specify, state.sides, lock | state.perpendicular & 0x7F, state.configure, state.precompensation]
+            [
+                *state.cylinders,
+                *state.specify,
+                state.sides,
+                lock | state.perpendicular & 0x7F,
+                state.configure,
+                state.precompensation,
+            ]
         )
 
     def _version(self) -> None:
@@ -446,7 +453,9 @@ class FloppyController82077:
                     st1 |= ST1_NO_DATA if physical_head < medium.heads else ST1_NO_ADDRESS_MARK
                     break
                 try:
-                    ended, found = self._sector(medium, opcode, drive.cylinder, physical_head, sector, programmed[used:], collected)
+                    ended, found = self._sector(
+                        medium, opcode, drive.cylinder, physical_head, sector, programmed[used:], collected
+                    )
                 except BlockError as error:
                     st1 |= ST1_DATA_ERROR
                     if error.full and self._host_error is not None:
@@ -485,7 +494,14 @@ class FloppyController82077:
         self._answer(result, interrupt=True)
 
     def _sector(
-        self, medium: FloppyImage, opcode: int, cylinder: int, head: int, sector: int, programmed: bytes, collected: bytearray
+        self,
+        medium: FloppyImage,
+        opcode: int,
+        cylinder: int,
+        head: int,
+        sector: int,
+        programmed: bytes,
+        collected: bytearray,
     ) -> tuple[bool, int]:
         """One sector; returns whether terminal count came, and scan bits of ST2."""
         dma = self._uses_dma()
@@ -550,7 +566,9 @@ class FloppyController82077:
                 st1 = ST1_DATA_ERROR
         if st1:
             st0 |= ST0_ABNORMAL
-        self._answer([st0, st1, 0, drive.cylinder if drive else 0, select >> 2, sectors & 0xFF, size_code], interrupt=True)
+        self._answer(
+            [st0, st1, 0, drive.cylinder if drive else 0, select >> 2, sectors & 0xFF, size_code], interrupt=True
+        )
 
 
 def _scan(opcode: int, disk: bytes, wanted: bytes) -> int:

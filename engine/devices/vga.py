@@ -146,9 +146,7 @@ class Vga:
             Port(0x3CC, lambda: self._state.misc_output),
             Port(0x3D4, self._on_colour(self._read_crtc_index), self._on_colour_write(self._write_crtc_index)),
             Port(0x3D5, self._on_colour(self._read_crtc), self._on_colour_write(self._write_crtc)),
-            Port(
-                0x3DA, self._on_colour(self._read_input_status_1), self._on_colour_write(self._write_feature_control)
-            ),
+            Port(0x3DA, self._on_colour(self._read_input_status_1), self._on_colour_write(self._write_feature_control)),
         ]
 
     def reset(self, kind: ResetKind) -> None:

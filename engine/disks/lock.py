@@ -40,7 +40,9 @@ def open_image(path: Path, writable: bool) -> tuple[int, bool]:
     except BlockingIOError as error:
         os.close(descriptor)
         raise MediumInUseError(
-            path, "Another virtual machine is using this image.", "Power that one off, or attach the image read-only in both."
+            path,
+            "Another virtual machine is using this image.",
+            "Power that one off, or attach the image read-only in both.",
         ) from error
     except OSError:
         pass  # a file system without locks: better without than not at all

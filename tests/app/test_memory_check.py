@@ -24,7 +24,9 @@ def test_the_hosts_memory_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert host_memory().total_mb > 0
 
 
-def test_running_machines_count(guest: Guest, make_vm: Callable[..., VmFolder], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_running_machines_count(
+    guest: Guest, make_vm: Callable[..., VmFolder], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(memory_check, "host_memory", lambda: HostMemory(4096, 3000))
     assert memory_warning(2048) == ""
     assert "Only 3000 MB of the host's memory are free now" in memory_warning(2990)

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from app.guest_presets import PRESETS, guess_guest, of_family, preset
-from app.guest_presets import FAMILIES
+from app.guest_presets import FAMILIES, PRESETS, guess_guest, of_family, preset
 from app.jobs import Cancelled, Progress
 from app.library import Library
 from app.new_vm import NewVmDraft, copy_image, new_mac_address

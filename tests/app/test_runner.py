@@ -173,7 +173,9 @@ def test_the_guests_own_eject_is_remembered(guest: Guest, make_vm: MakeVm, iso: 
     assert folder.settings.machine.cdrom_drives[0].image is None
 
 
-def test_a_medium_that_is_refused_leaves_the_old_one(guest: Guest, make_vm: MakeVm, floppy: Path, tmp_path: Path) -> None:
+def test_a_medium_that_is_refused_leaves_the_old_one(
+    guest: Guest, make_vm: MakeVm, floppy: Path, tmp_path: Path
+) -> None:
     odd = tmp_path / "odd.img"
     odd.write_bytes(b"7 bytes")
     folder = make_vm(floppies=(FloppyConfig(floppy),))

@@ -31,7 +31,12 @@ def run_diskette(argv: list[str], timeout: float) -> dict[str, tuple[float, str]
     started: dict[str, float] = {}
     rest, begin = b"", time.monotonic()
     process = subprocess.Popen(
-        argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=ROOT, start_new_session=True
+        argv,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        cwd=ROOT,
+        start_new_session=True,
     )
     assert process.stdout is not None
     try:
@@ -73,7 +78,9 @@ def measure(job: str, peers: list[Peer], runs: int, timeout: float) -> dict[str,
     return results
 
 
-def report(job: str, peers: list[Peer], results: dict[str, dict[str, list[tuple[float, str]]]]) -> dict[str, dict[str, float]]:
+def report(
+    job: str, peers: list[Peer], results: dict[str, dict[str, list[tuple[float, str]]]]
+) -> dict[str, dict[str, float]]:
     """Prints the table; returns the medians."""
     ours = peers[0].name
     before = json.loads(RESULTS.read_text()).get(job, {}) if RESULTS.exists() else {}
@@ -100,7 +107,9 @@ def report(job: str, peers: list[Peer], results: dict[str, dict[str, list[tuple[
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="make bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="make bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--job", choices=("micro", "gfx", "all"), default="all")
     parser.add_argument("--runs", type=int, default=1)
     parser.add_argument("--peers", default="", help="comma-separated; default: all that are installed")

@@ -105,7 +105,8 @@ def _host_library() -> ctypes.CDLL | None:
         target.parent.mkdir(exist_ok=True)
         fresh = target.with_suffix(f".{os.getpid()}.so")
         subprocess.run(
-            [compiler, "-std=c++20", "-O1", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", source, "-o", fresh], check=True
+            [compiler, "-std=c++20", "-O1", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", source, "-o", fresh],
+            check=True,
         )
         fresh.replace(target)
     library = ctypes.CDLL(str(target))

@@ -8,7 +8,16 @@ from dataclasses import dataclass, field
 
 from engine import _core
 
-GDT, IDT, HANDLERS, TSS, CODE, STACK, INNER_STACK, SCRATCH = 0x1000, 0x1800, 0x2000, 0x3000, 0x10000, 0x20000, 0x28000, 0x30000
+GDT, IDT, HANDLERS, TSS, CODE, STACK, INNER_STACK, SCRATCH = (
+    0x1000,
+    0x1800,
+    0x2000,
+    0x3000,
+    0x10000,
+    0x20000,
+    0x28000,
+    0x30000,
+)
 PAGE_DIRECTORY = 0x40000
 MEMORY_BYTES = 0x800000
 # Selectors the rig makes itself; tests add their own from FIRST_FREE on.
@@ -17,7 +26,18 @@ FIRST_FREE = 0x30
 
 DB, BP, UD, NM, DF, TS, NP, SS, GP, PF, MF, AC = 1, 3, 6, 7, 8, 10, 11, 12, 13, 14, 16, 17
 WITH_ERROR = (DF, TS, NP, SS, GP, PF, AC)
-ZF, TF, IF, DF_FLAG, OF, NT, RF, VM, VIF, VIP = 0x40, 0x100, 0x200, 0x400, 0x800, 0x4000, 1 << 16, 1 << 17, 1 << 19, 1 << 20
+ZF, TF, IF, DF_FLAG, OF, NT, RF, VM, VIF, VIP = (
+    0x40,
+    0x100,
+    0x200,
+    0x400,
+    0x800,
+    0x4000,
+    1 << 16,
+    1 << 17,
+    1 << 19,
+    1 << 20,
+)
 IOPL3 = 0x3000
 
 HLT = b"\xf4"
@@ -122,7 +142,14 @@ class ProtectedRig:
         """Runs ``code`` at CPL 0 until a HLT; segments are flat unless ``registers`` say otherwise."""
         self.memory.write(CODE, code + HLT)
         values = {"cr0": 0x11, "cr3": PAGE_DIRECTORY, "cr4": 0, "cpl": 0, "eip": CODE, "esp": STACK, "eflags": 2}
-        values |= {"halted": 0, "gdtr_base": GDT, "gdtr_limit": 0x3FF, "idtr_base": IDT, "idtr_limit": 0x2FF, "dr7": 0x400}
+        values |= {
+            "halted": 0,
+            "gdtr_base": GDT,
+            "gdtr_limit": 0x3FF,
+            "idtr_base": IDT,
+            "idtr_limit": 0x2FF,
+            "dr7": 0x400,
+        }
         values |= {"tr": TASK, "tr_base": TSS, "tr_limit": 0xFF, "tr_access": 0x8B, "ldtr": 0, "ldtr_access": 0}
         for name in ("cs", "ss", "ds", "es", "fs", "gs"):
             is_code = name == "cs"

@@ -165,7 +165,12 @@ class Generator:
         reads = CF if kind in (2, 3) else 0
         form = self.rng.randrange(3)
         if form == 0:
-            return Piece(self.sized(size, 0xD0) + self.operand(kind, size), reads, CF | OF if rotate else STATUS, 0 if rotate else AF)
+            return Piece(
+                self.sized(size, 0xD0) + self.operand(kind, size),
+                reads,
+                CF | OF if rotate else STATUS,
+                0 if rotate else AF,
+            )
         if form == 1:
             # A count that stays within the operand keeps CF defined; beyond 1, OF is not.
             count = self.rng.randrange(1, size * 8)
@@ -178,7 +183,11 @@ class Generator:
     def make_double_shift(self) -> Piece:
         size = self.rng.choice((2, 4))
         count = self.rng.randrange(1, size * 8)
-        code = self.prefix(size) + bytes([0x0F, self.rng.choice((0xA4, 0xAC))]) + self.operand(self.register(size, False), size)
+        code = (
+            self.prefix(size)
+            + bytes([0x0F, self.rng.choice((0xA4, 0xAC))])
+            + self.operand(self.register(size, False), size)
+        )
         return Piece(code + bytes([count]), 0, STATUS, AF | (0 if count == 1 else OF))
 
     def make_bit_test(self) -> Piece:
@@ -194,7 +203,11 @@ class Generator:
 
     def make_bit_scan(self) -> Piece:
         size = self.rng.choice((2, 4))
-        code = self.prefix(size) + bytes([0x0F, self.rng.choice((0xBC, 0xBD))]) + self.operand(self.register(size), size, False)
+        code = (
+            self.prefix(size)
+            + bytes([0x0F, self.rng.choice((0xBC, 0xBD))])
+            + self.operand(self.register(size), size, False)
+        )
         return Piece(code, 0, ZF, STATUS & ~ZF)
 
     def make_move(self) -> Piece:
@@ -212,7 +225,9 @@ class Generator:
     def make_extend(self) -> Piece:
         size, source = self.rng.choice((2, 4)), self.rng.choice((0, 1))
         opcode = self.rng.choice((0xB6, 0xBE)) | source
-        return Piece(self.prefix(size) + bytes([0x0F, opcode]) + self.operand(self.register(size), 2 if source else 1, False))
+        return Piece(
+            self.prefix(size) + bytes([0x0F, opcode]) + self.operand(self.register(size), 2 if source else 1, False)
+        )
 
     def make_exchange(self) -> Piece:
         size = self.size()
@@ -220,11 +235,17 @@ class Generator:
 
     def make_compare_exchange(self) -> Piece:
         size = self.size()
-        return Piece(self.prefix(size) + bytes([0x0F, 0xB0 | (size != 1)]) + self.operand(self.register(size, False), size), 0, STATUS)
+        return Piece(
+            self.prefix(size) + bytes([0x0F, 0xB0 | (size != 1)]) + self.operand(self.register(size, False), size),
+            0,
+            STATUS,
+        )
 
     def make_exchange_add(self) -> Piece:
         size = self.size()
-        return Piece(self.prefix(size) + bytes([0x0F, 0xC0 | (size != 1)]) + self.operand(self.register(size), size), 0, STATUS)
+        return Piece(
+            self.prefix(size) + bytes([0x0F, 0xC0 | (size != 1)]) + self.operand(self.register(size), size), 0, STATUS
+        )
 
     def make_compare_exchange_8_bytes(self) -> Piece:
         return Piece(b"\x0f\xc7" + self.memory(1), 0, ZF)
@@ -238,7 +259,9 @@ class Generator:
         if self.rng.random() < 0.5:
             return Piece(bytes([0x0F, 0x90 | condition]) + self.operand(0, 1), reads)
         size = self.rng.choice((2, 4))
-        return Piece(self.prefix(size) + bytes([0x0F, 0x40 | condition]) + self.operand(self.register(size), size, False), reads)
+        return Piece(
+            self.prefix(size) + bytes([0x0F, 0x40 | condition]) + self.operand(self.register(size), size, False), reads
+        )
 
     def make_address(self) -> Piece:
         size = self.rng.choice((2, 4))
@@ -249,7 +272,13 @@ class Generator:
 
     def make_flags(self) -> Piece:
         code, reads, writes = self.rng.choice(
-            ((b"\xf8", 0, CF), (b"\xf9", 0, CF), (b"\xf5", CF, CF), (b"\x9e", 0, STATUS & ~OF), (b"\x9f", STATUS & ~OF, 0))
+            (
+                (b"\xf8", 0, CF),
+                (b"\xf9", 0, CF),
+                (b"\xf5", CF, CF),
+                (b"\x9e", 0, STATUS & ~OF),
+                (b"\x9f", STATUS & ~OF, 0),
+            )
         )
         return Piece(code, reads, writes)
 

@@ -17,7 +17,9 @@ SEED = int(os.environ.get("BANCADA_SEED", random.SystemRandom().randrange(1 << 3
 SCALE = float(os.environ.get("BANCADA_DIFFERENTIAL_SCALE", "1"))
 
 
-def compare(bits: int, other: HostProcessor | UnicornProcessor, length: int, count: int, skip: tuple[str, ...] = ()) -> None:
+def compare(
+    bits: int, other: HostProcessor | UnicornProcessor, length: int, count: int, skip: tuple[str, ...] = ()
+) -> None:
     print(f"seed {SEED}: {count} streams of {length} instructions, {bits} bits")
     generator = Generator(SEED ^ length ^ bits, bits)
     generator.templates = [template for template in generator.templates if template[0] not in skip]

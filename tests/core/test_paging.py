@@ -117,7 +117,16 @@ def test_global_pages_survive_a_cr3_load_but_not_invlpg(rig: ProtectedRig) -> No
     rig.map_pages([TARGET | P | RW | G])
     change = b"\xc7\x05" + struct.pack("<II", PAGE_DIRECTORY + 0x2000, TARGET + 0x1000 | P | RW)
     look = b"\x8b\x1d" + struct.pack("<I", WINDOW)
-    code = look + change + b"\x0f\x20\xd8\x0f\x22\xd8" + look + b"\x89\xd9" + b"\x0f\x01\x3d" + struct.pack("<I", WINDOW) + look
+    code = (
+        look
+        + change
+        + b"\x0f\x20\xd8\x0f\x22\xd8"
+        + look
+        + b"\x89\xd9"
+        + b"\x0f\x01\x3d"
+        + struct.pack("<I", WINDOW)
+        + look
+    )
     stop = rig.run(code, cr0=PAGING, cr4=PGE)
     assert (stop["ecx"], stop["ebx"]) == (0x11, 0x22)
 

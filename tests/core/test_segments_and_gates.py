@@ -104,7 +104,9 @@ def test_null_segment_faults_on_use(rig: ProtectedRig) -> None:
     assert (stop.vector, stop.error) == (GP, 0)
 
 
-@pytest.mark.parametrize(("offset", "size", "faults"), [(0xFFF, 1, True), (0x1000, 1, False), (0xFFFF, 1, False), (0xFFFF, 2, True)])
+@pytest.mark.parametrize(
+    ("offset", "size", "faults"), [(0xFFF, 1, True), (0x1000, 1, False), (0xFFFF, 1, False), (0xFFFF, 2, True)]
+)
 def test_expand_down_segments_begin_above_their_limit(rig: ProtectedRig, offset: int, size: int, faults: bool) -> None:
     rig.describe(NEW, descriptor(0, 0xFFF, 0x96, 0))
     prefix = b"\x66\xa1" if size == 2 else b"\xa0"
@@ -119,7 +121,9 @@ def test_pop_into_a_segment_register_that_faults_leaves_the_stack_alone(rig: Pro
 
 
 def test_push_and_pop_of_a_segment_register_move_the_operand_size(rig: ProtectedRig) -> None:
-    stop = rig.run(b"\x0f\xa0" + b"\x89\xe0" + b"\x66\x0f\xa8" + b"\x89\xe3")  # push fs; mov eax, esp; o16 push gs; mov ebx, esp
+    stop = rig.run(
+        b"\x0f\xa0" + b"\x89\xe0" + b"\x66\x0f\xa8" + b"\x89\xe3"
+    )  # push fs; mov eax, esp; o16 push gs; mov ebx, esp
     assert (stop["eax"], stop["ebx"]) == (STACK - 4, STACK - 6)
 
 
@@ -306,7 +310,8 @@ def test_iopl_guards_the_interrupt_flag_and_ports(rig: ProtectedRig, code: bytes
 
 
 @pytest.mark.parametrize(
-    ("port", "access", "allowed"), [(0x71, b"\xe4", True), (0x71, b"\xe5", False), (0x70, b"\xe4", False), (0x700, b"", False)]
+    ("port", "access", "allowed"),
+    [(0x71, b"\xe4", True), (0x71, b"\xe5", False), (0x70, b"\xe4", False), (0x700, b"", False)],
 )
 def test_the_permission_bitmap_opens_single_ports(rig: ProtectedRig, port: int, access: bytes, allowed: bool) -> None:
     rig.memory.write(TSS + 0x88 + 0x71 // 8, bytes([0xFD]))

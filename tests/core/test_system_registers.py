@@ -7,7 +7,7 @@ import struct
 import pytest
 
 from engine import _core
-from tests.core.protected_rig import CODE, GP, IF, PAGE_DIRECTORY, SCRATCH, UD, DB, ProtectedRig, mov_eax, push
+from tests.core.protected_rig import CODE, DB, GP, IF, PAGE_DIRECTORY, SCRATCH, UD, ProtectedRig, mov_eax, push
 
 CPUID, RDTSC, RDMSR, WRMSR, RDPMC = b"\x0f\xa2", b"\x0f\x31", b"\x0f\x32", b"\x0f\x30", b"\x0f\x33"
 
@@ -32,9 +32,7 @@ def test_clts(rig: ProtectedRig) -> None:
     assert rig.run(b"\x0f\x06", cr0=0x19)["cr0"] == 0x11
 
 
-@pytest.mark.parametrize(
-    ("model", "allowed"), [("486", 0x003), ("pentium", 0x05F), ("pentium-pro", 0x1FF)]
-)
+@pytest.mark.parametrize(("model", "allowed"), [("486", 0x003), ("pentium", 0x05F), ("pentium-pro", 0x1FF)])
 def test_cr4_has_the_bits_of_the_model(model: str, allowed: int) -> None:
     rig = ProtectedRig(model)
     for bit in range(32):
@@ -67,7 +65,9 @@ def test_cpuid_names_the_maker_and_the_model(rig: ProtectedRig) -> None:
     assert (stop["eax"], stop["edx"]) == (0x619, 0xF1FF)
     highest = rig.run(mov_eax(2) + CPUID)
     beyond = rig.run(mov_eax(0x80000000) + CPUID)
-    assert [beyond[name] for name in ("eax", "ebx", "ecx", "edx")] == [highest[name] for name in ("eax", "ebx", "ecx", "edx")]
+    assert [beyond[name] for name in ("eax", "ebx", "ecx", "edx")] == [
+        highest[name] for name in ("eax", "ebx", "ecx", "edx")
+    ]
 
 
 def test_reset_leaves_the_signature_in_edx_and_the_processor_at_the_top_of_memory() -> None:
@@ -115,7 +115,13 @@ def test_the_time_stamp_disable_bit_spares_cpl_0(rig: ProtectedRig) -> None:
 
 @pytest.mark.parametrize(
     ("register", "value", "read"),
-    [(0, 0x12345678, 0x12345678), (6, 0xFFFFFFFF, 0xFFFFEFFF), (6, 0, 0xFFFF0FF0), (7, 0, 0x400), (7, 0xFFFFDFFF, 0xFFFF07FF)],
+    [
+        (0, 0x12345678, 0x12345678),
+        (6, 0xFFFFFFFF, 0xFFFFEFFF),
+        (6, 0, 0xFFFF0FF0),
+        (7, 0, 0x400),
+        (7, 0xFFFFDFFF, 0xFFFF07FF),
+    ],
 )
 def test_debug_registers_have_fixed_bits(rig: ProtectedRig, register: int, value: int, read: int) -> None:
     code = bytes([0x0F, 0x23, 0xC0 | register << 3]) + bytes([0x0F, 0x21, 0xC3 | register << 3])

@@ -181,7 +181,9 @@ MACHINES = st.builds(
     cpu_model=st.sampled_from(CPU_MODELS),
     floppies=st.lists(st.builds(FloppyConfig, st.none() | PATHS, st.just("1.44M"), st.booleans()), max_size=2),
     disks=st.lists(PATHS, max_size=2, unique=True).map(lambda images: [DiskConfig(p, i) for i, p in enumerate(images)]),
-    cdroms=st.lists(st.none() | PATHS, max_size=2).map(lambda images: [CdromConfig(p, 2 + i) for i, p in enumerate(images)]),
+    cdroms=st.lists(st.none() | PATHS, max_size=2).map(
+        lambda images: [CdromConfig(p, 2 + i) for i, p in enumerate(images)]
+    ),
     boot_order=st.lists(st.sampled_from(BOOT_DEVICES), unique=True, min_size=1),
     sound=st.booleans(),
 )
@@ -222,11 +224,15 @@ def test_any_change_of_any_file_is_read_back(first: VmSettings, second: VmSettin
         ("sound = 1", "sound", "1 does not fit here. Allowed: true or false."),
         ('floppy = "a.img"', "floppy", "Write [[floppy]] on a line of its own"),
         ('[floppy]\nimage = "a.img"', "floppy", "Write [[floppy]] on a line of its own"),
-        ('[[disk]]\nslot = 0', "disk[0].image", "The disk has no image."),
+        ("[[disk]]\nslot = 0", "disk[0].image", "The disk has no image."),
         ('[[disk]]\nimage = ""\nslot = 0', "disk[0].image", "The disk has no image."),
         ('[[disk]]\nimage = "d.img"', "disk[0].slot", "This setting is missing. Allowed: 0 to 3."),
         ('[[disk]]\nimage = "d.img"\nslot = 4', "disk[0].slot", "IDE slot 4 does not exist. Allowed: 0 to 3."),
-        ('[[disk]]\nimage = "d.img"\nslot = 2\n[[cdrom]]\nslot = 2', "cdrom[0].slot", "IDE slot 2 is taken by disk[0]."),
+        (
+            '[[disk]]\nimage = "d.img"\nslot = 2\n[[cdrom]]\nslot = 2',
+            "cdrom[0].slot",
+            "IDE slot 2 is taken by disk[0].",
+        ),
         ('[[floppy]]\ndrive = "8 inch"', "floppy[0].drive", "“8 inch” is not known. Allowed: none, 360K"),
         ('[[floppy]]\nimgae = "x"', "floppy[0].imgae", "Did you mean “image”?"),
         ('[[flopy]]\nimage = "x"', "flopy", "Did you mean “floppy”?"),
@@ -264,7 +270,7 @@ def test_all_mistakes_are_told_at_once_in_the_order_of_the_file(file: Path) -> N
     ("text", "line"),
     [
         ("format = 1\nname = \n", 2),
-        ("format = 1\nname = \"open\nmemory_mb = 16\n", 2),
+        ('format = 1\nname = "open\nmemory_mb = 16\n', 2),
         ("format = 1\n\nmemory_mb 16\n", 3),
         ("format = 1\nformat = 2\n", 2),
         ("format = 1\n[[floppy]\n", 2),
@@ -281,7 +287,7 @@ def test_text_that_is_no_toml_is_named_with_its_line(file: Path, text: str, line
 def test_files_that_are_no_settings_at_all(file: Path) -> None:
     file.parent.mkdir()
     assert "There is no such file" in problems_of(file)[0]
-    file.write_bytes(b"format = 1\nname = \"\xff\"\n")
+    file.write_bytes(b'format = 1\nname = "\xff"\n')
     assert problems_of(file)[0].startswith("line 2: file: These bytes are not UTF-8 text.")
     file.write_bytes(bytes(2 << 20))
     assert "far too long" in problems_of(file)[0]

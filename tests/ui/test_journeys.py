@@ -160,7 +160,9 @@ def test_full_screen_and_back(shell: Shell, machines: list[FakeMachine], started
     qtbot.waitUntil(lambda: not window.isFullScreen())
 
 
-def test_another_machine_is_chosen_on_the_full_screen_bar(shell: Shell, started: Start, robot: Robot, qtbot: QtBot) -> None:
+def test_another_machine_is_chosen_on_the_full_screen_bar(
+    shell: Shell, started: Start, robot: Robot, qtbot: QtBot
+) -> None:
     started("First")
     started("Second")
     window = shell.window
@@ -206,9 +208,7 @@ def test_settings_cancel_changes_nothing_and_ok_saves(
     assert shell.window.tab.summary.devices.topLevelItem(0).text(1) == "32 MB"  # type: ignore[union-attr]
 
 
-def test_double_click_on_a_device_opens_its_page(
-    shell: Shell, make_vm: Callable[..., VmFolder], robot: Robot
-) -> None:
+def test_double_click_on_a_device_opens_its_page(shell: Shell, make_vm: Callable[..., VmFolder], robot: Robot) -> None:
     make_vm()
     click_row(shell.window.library_view.list, "DOS")
     tab = shell.window.tab
@@ -221,7 +221,9 @@ def test_double_click_on_a_device_opens_its_page(
         click(button(dialog, "Cancel"))
 
     robot.expect("SettingsDialog", look)
-    item = next(tree.topLevelItem(row) for row in range(tree.topLevelItemCount()) if tree.topLevelItem(row).text(0) == "CD-ROM")  # type: ignore[union-attr]
+    item = next(
+        tree.topLevelItem(row) for row in range(tree.topLevelItemCount()) if tree.topLevelItem(row).text(0) == "CD-ROM"
+    )  # type: ignore[union-attr]
     spot = tree.visualItemRect(item).center()
     QTest.mouseClick(tree.viewport(), Qt.MouseButton.LeftButton, pos=spot)
     QTest.mouseDClick(tree.viewport(), Qt.MouseButton.LeftButton, pos=spot)
@@ -296,9 +298,7 @@ def test_rename_a_machine(shell: Shell, make_vm: Callable[..., VmFolder], robot:
     qtbot.waitUntil(lambda: window.session is not None and window.session.state is PowerState.RUNNING)
 
 
-def test_try_it_starts_the_diagnostics_with_one_click(
-    shell: Shell, machines: list[FakeMachine], qtbot: QtBot
-) -> None:
+def test_try_it_starts_the_diagnostics_with_one_click(shell: Shell, machines: list[FakeMachine], qtbot: QtBot) -> None:
     click(shell.window.home.try_tile)
     qtbot.waitUntil(lambda: bool(machines) and machines[0].state is PowerState.RUNNING)
     image = machines[0].config.floppy_drives[0].image

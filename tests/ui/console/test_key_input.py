@@ -50,7 +50,20 @@ def test_the_tables_name_keys_that_the_machine_knows(table: dict[int, str]) -> N
 
 
 def test_every_key_of_a_102_key_board_is_in_the_tables() -> None:
-    for name in ("a", "z", "0", "f12", "rctrl", "ralt", "kpenter", "kpdivide", "pause", "printscreen", "intl102", "menu"):
+    for name in (
+        "a",
+        "z",
+        "0",
+        "f12",
+        "rctrl",
+        "ralt",
+        "kpenter",
+        "kpdivide",
+        "pause",
+        "printscreen",
+        "intl102",
+        "menu",
+    ):
         assert name in EVDEV.values() and name in WINDOWS.values()
 
 

@@ -38,8 +38,8 @@ def test_the_picture_is_always_inside_and_never_empty(
 ) -> None:
     spot = place(guest_width, guest_height, width, height, mode, correct)
     assert spot.width >= 1 and spot.height >= 1
-    assert 0 <= spot.x and spot.x + spot.width <= width
-    assert 0 <= spot.y and spot.y + spot.height <= height
+    assert spot.x >= 0 and spot.x + spot.width <= width
+    assert spot.y >= 0 and spot.y + spot.height <= height
 
 
 @given(st.integers(1, 1600), st.data())
