@@ -12,7 +12,7 @@ from engine.errors import BancadaError
 T = TypeVar("T")
 
 
-class Cancelled(BancadaError):  # noqa: N818 - an answer to a wish, not an error
+class Cancelled(BancadaError):
     """The person cancelled the work; whatever was begun has been undone."""
 
     def __init__(self) -> None:

@@ -124,8 +124,8 @@ class NewVmDraft:
             if image is not None and (what := _unusable(image)):
                 found.append(Problem(field_name, f"{image}: {what}", "Choose another file."))
         parent = self._parent(library)
-        if (what := _not_writable(parent)) is not None:
-            found.append(Problem("location", f"{parent}: {what}", "Choose another folder."))
+        if (refusal := _not_writable(parent)) is not None:
+            found.append(Problem("location", f"{parent}: {refusal}", "Choose another folder."))
         named = {problem.path for problem in found}
         for problem in self.settings(parent, name).machine.problems():
             field_name = problem.path.split("[")[0].split(".")[0]

@@ -16,7 +16,8 @@ from engine.toml_text import Statement, statements
 
 def render(value: Any) -> str:
     """A value as TOML: numbers, truth values, text, lists of those."""
-    return tomlkit.item(value).as_string()
+    text: str = tomlkit.item(value).as_string()
+    return text
 
 
 def edit(

@@ -20,7 +20,7 @@ _TYPING_S: Final = 600.0  # the guest must take typed text within this
 _ESCAPES: Final = {"n": "\n", "t": "\t", "\\": "\\"}
 
 
-class ActionFailed(BancadaError):  # noqa: N818 - what a script's step came to
+class ActionFailed(BancadaError):
     """A step did not come true; ``screen`` is the text that the guest showed then."""
 
     def __init__(self, message: str, screen: str = "") -> None:

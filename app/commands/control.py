@@ -80,7 +80,7 @@ def start_in_background(entry: LibraryEntry, command: list[str]) -> None:
 
 def _answers(entry: LibraryEntry) -> bool:
     try:
-        return ask(entry.folder.control_socket, "status", timeout=5.0)["state"] != "off"
+        return bool(ask(entry.folder.control_socket, "status", timeout=5.0)["state"] != "off")
     except (NotRunningError, MachineError, KeyError):
         return False
 

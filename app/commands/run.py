@@ -139,7 +139,7 @@ def _ide_drives(
 ) -> tuple[tuple[DiskConfig, ...], tuple[CdromConfig, ...]]:
     """Images take the place of the drives of their kind in order; further ones get the next free slot."""
     disks, cdroms = list(config.hard_disks), list(config.cdrom_drives)
-    taken = {drive.slot for drive in (*disks, *cdroms)}
+    taken = {disk.slot for disk in disks} | {cdrom.slot for cdrom in cdroms}
 
     def free(order: tuple[int, ...]) -> int:
         slot = next((slot for slot in order if slot not in taken), limits.MAX_IDE_DRIVES)

@@ -30,7 +30,7 @@ _BLOCKS_AT_ONCE: Final = 32
 _ALWAYS: Final = frozenset({0x03, 0x12, 0x46, 0x4A, 0x1E, 0x1B, 0x1A, 0x5A, 0xBD})
 
 
-class CheckCondition(Exception):  # noqa: N818 - the standard's name
+class CheckCondition(Exception):
     """A packet command ends with CHECK CONDITION; ``sense`` is key, additional code and qualifier."""
 
     def __init__(self, sense: tuple[int, int, int]) -> None:

@@ -21,7 +21,7 @@ CHUNK_BYTES: Final = 0x8000  # longest single transfer: never wraps behind a nor
 _FRAME: Final = struct.Struct(FRAME_FORMAT)
 
 
-class FetchNeeded(Exception):  # noqa: N818 - not an error: the mailbox fetches and starts the call again
+class FetchNeeded(Exception):
     """The service needs bytes of the caller's memory first."""
 
     def __init__(self, segment: int, offset: int, length: int) -> None:

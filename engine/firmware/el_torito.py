@@ -30,7 +30,7 @@ class CdBoot:
     image: bytes
 
 
-class NotBootable(Exception):  # noqa: N818 - one of several things a disc can be
+class NotBootable(Exception):
     """The disc cannot be booted; the message says why, for a person."""
 
 

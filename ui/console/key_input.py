@@ -106,10 +106,10 @@ class KeyInput(QObject):
 
     def release_all(self) -> None:
         """Lets go of every key the guest holds: focus went elsewhere, or the host took over."""
-        for names in reversed(list(self._down.values())):
-            for name in reversed(names):
-                self._send_release(name)
+        held = [name for names in self._down.values() for name in names]
         self._down.clear()
+        for name in reversed(list(dict.fromkeys(held))):
+            self._send_release(name)
         self._chord_clean = False
         self._pass_next = False
 
