@@ -13,7 +13,7 @@ run: setup native
 	@$(PY) -m app $(ARGS)
 
 test: setup native
-	$(PY) -m pytest $(ARGS)
+	$(PY) -m pytest -n 2 $(ARGS)
 
 check: setup native
 	.ci/check

@@ -1,6 +1,23 @@
 """The PC. No Qt here; importable alone.
 
 from engine import Machine, MachineConfig
+
+atomic_file.py      Files that are written wholly or not at all, whatever happens in between
+board.py            The board: makes the chips of the PC from a configuration and draws every wire between them
+board_bus.py        Puts devices on the native bus
+bus.py              How a device describes its ports to the machine
+clock.py            Guest time as devices see it
+config.py           What a machine is made of: plain frozen dataclasses with their limits beside the fields
+config_file.py      machine.toml: one virtual machine's settings, for people and programs
+errors.py           What the engine raises
+events.py           What a running machine tells its host: frozen dataclasses through one callback, on the worker thread
+irq.py              Interrupt request lines: levels with owners
+machine.py          The machine: power, time, threads, and the public face of the PC
+resources.py        The fixed ISA resources of the PC: one table of port bases, interrupts and DMA channels
+toml_edit.py        Changes the values in a TOML text and leaves the rest, comments and order above all, as its author wrote it
+toml_text.py        TOML files that people edit: read with line numbers, so that every complaint can name one
+
+core/ is the native part (C++), devices/ the chips, firmware/ the BIOS, disks/ the images, console/ what people hold.
 """
 
 from __future__ import annotations

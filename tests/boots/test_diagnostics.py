@@ -66,7 +66,7 @@ def test_vbe_picture_is_a_gradient_with_a_white_frame(vm: Machine) -> None:
     pixels = vm.screen.pixels()
     assert pixels.shape == (768, 1024, 3)
     assert (pixels[0] == 255).all() and (pixels[-1] == 255).all()
-    assert tuple(pixels[1, 0]) == (254, 0, 0)
+    assert tuple(pixels[1, 0]) == (255, 0, 0)
     assert len(np.unique(pixels.reshape(-1, 3), axis=0)) > 1000
 
 

@@ -41,7 +41,7 @@ def double(rig: ProtectedRig, value: float) -> None:
 
 
 def result_double(rig: ProtectedRig) -> float:
-    return struct.unpack("<d", rig.memory.read(RESULT, 8))[0]
+    return float(struct.unpack("<d", rig.memory.read(RESULT, 8))[0])
 
 
 def run(rig: ProtectedRig, code: bytes, cr0: int = PROTECTED_NE) -> int:
