@@ -118,7 +118,8 @@ class PythonRegister final : public PortHandler {
   void write_block(uint16_t offset, const uint8_t* from, uint32_t count, int size) override {
     if (!write_block_ || size != width_) return PortHandler::write_block(offset, from, count, size);
     in_python([&] {
-      (*write_block_)(nb::bytes(reinterpret_cast<const char*>(from), static_cast<size_t>(count) * static_cast<size_t>(size)));
+      (*write_block_)(
+          nb::bytes(reinterpret_cast<const char*>(from), static_cast<size_t>(count) * static_cast<size_t>(size)));
     });
   }
 
@@ -146,10 +147,14 @@ class PythonMmio final : public MmioHandler {
 
 const char* exit_name(ExitReason reason) {
   switch (reason) {
-    case ExitReason::stop_requested: return "stop";
-    case ExitReason::shutdown: return "shutdown";
-    case ExitReason::debugger: return "debugger";
-    case ExitReason::firmware_halt: return "halt";
+    case ExitReason::stop_requested:
+      return "stop";
+    case ExitReason::shutdown:
+      return "shutdown";
+    case ExitReason::debugger:
+      return "debugger";
+    case ExitReason::firmware_halt:
+      return "halt";
   }
   return "stop";
 }
@@ -290,7 +295,8 @@ void bind_machine(nb::module_& module) {
       .def_prop_ro("backing",
                    [](nb::handle self) {
                      auto& memory = nb::cast<PhysicalMemory&>(self);
-                     nb::ndarray<nb::numpy, uint8_t, nb::ndim<1>> array(memory.backing(), {memory.backing_bytes()}, self);
+                     nb::ndarray<nb::numpy, uint8_t, nb::ndim<1>> array(memory.backing(), {memory.backing_bytes()},
+                                                                        self);
                      return nb::steal(PyMemoryView_FromObject(nb::cast(array).ptr()));
                    })
       .def("allocate", &PhysicalMemory::allocate, "length"_a)
@@ -316,34 +322,40 @@ void bind_machine(nb::module_& module) {
 
   nb::class_<Bus>(module, "Bus")
       .def(nb::init<PhysicalMemory&>(), "memory"_a, nb::keep_alive<1, 2>())
-      .def("attach_port",
-           [](Bus& bus, uint16_t port, uint32_t count, int width, const std::string& name, nb::object read,
-              nb::object write) {
-             bus.attach_ports(port, count, std::make_shared<PythonPorts>(std::move(read), std::move(write)), width, name);
-           },
-           "port"_a, "count"_a, "width"_a, "name"_a, "read"_a.none(), "write"_a.none())
-      .def("attach_register",
-           [](Bus& bus, uint16_t port, int width, const std::string& name, nb::object read, nb::object write,
-              nb::object read_block, nb::object write_block) {
-             // A wide register answers at its own port only: an IDE data word and the error register share 1F1h.
-             bus.attach_ports(port, 1,
-                              std::make_shared<PythonRegister>(width, std::move(read), std::move(write),
-                                                               std::move(read_block), std::move(write_block)),
-                              width, name);
-           },
-           "port"_a, "width"_a, "name"_a, "read"_a.none(), "write"_a.none(), "read_block"_a.none(),
-           "write_block"_a.none())
+      .def(
+          "attach_port",
+          [](Bus& bus, uint16_t port, uint32_t count, int width, const std::string& name, nb::object read,
+             nb::object write) {
+            bus.attach_ports(port, count, std::make_shared<PythonPorts>(std::move(read), std::move(write)), width,
+                             name);
+          },
+          "port"_a, "count"_a, "width"_a, "name"_a, "read"_a.none(), "write"_a.none())
+      .def(
+          "attach_register",
+          [](Bus& bus, uint16_t port, int width, const std::string& name, nb::object read, nb::object write,
+             nb::object read_block, nb::object write_block) {
+            // A wide register answers at its own port only: an IDE data word and the error register share 1F1h.
+            bus.attach_ports(port, 1,
+                             std::make_shared<PythonRegister>(width, std::move(read), std::move(write),
+                                                              std::move(read_block), std::move(write_block)),
+                             width, name);
+          },
+          "port"_a, "width"_a, "name"_a, "read"_a.none(), "write"_a.none(), "read_block"_a.none(),
+          "write_block"_a.none())
       .def("detach_ports", &Bus::detach_ports, "port"_a, "count"_a)
-      .def("attach_mmio",
-           [](Bus& bus, uint32_t physical, uint32_t length, const std::string& name, nb::object read, nb::object write) {
-             bus.attach_mmio(physical, length, std::make_shared<PythonMmio>(std::move(read), std::move(write)), name);
-           },
-           "physical"_a, "length"_a, "name"_a, "read"_a, "write"_a)
+      .def(
+          "attach_mmio",
+          [](Bus& bus, uint32_t physical, uint32_t length, const std::string& name, nb::object read, nb::object write) {
+            bus.attach_mmio(physical, length, std::make_shared<PythonMmio>(std::move(read), std::move(write)), name);
+          },
+          "physical"_a, "length"_a, "name"_a, "read"_a, "write"_a)
       .def("detach_mmio", &Bus::detach_mmio, "physical"_a, "length"_a)
       .def("detach_all", &Bus::detach_all)
       .def("port_read", &Bus::port_read, "port"_a, "size"_a)
-      .def("port_write", [](Bus& bus, uint16_t port, nb::object value, int size) { bus.port_write(port, to_register(value), size); },
-           "port"_a, "value"_a, "size"_a)
+      .def(
+          "port_write",
+          [](Bus& bus, uint16_t port, nb::object value, int size) { bus.port_write(port, to_register(value), size); },
+          "port"_a, "value"_a, "size"_a)
       .def("read_memory",
            [](Bus& bus, uint32_t physical, uint32_t length) {
              nb::object bytes = nb::steal(PyBytes_FromStringAndSize(nullptr, static_cast<Py_ssize_t>(length)));
@@ -359,7 +371,8 @@ void bind_machine(nb::module_& module) {
       .def("counters",
            [](const Bus& bus) {
              std::vector<std::tuple<std::string, uint64_t, uint64_t>> rows;
-             for (const Bus::Counter& counter : bus.counters()) rows.emplace_back(counter.name, counter.reads, counter.writes);
+             for (const Bus::Counter& counter : bus.counters())
+               rows.emplace_back(counter.name, counter.reads, counter.writes);
              return rows;
            })
       .def_prop_ro("unclaimed_accesses", &Bus::unclaimed_accesses);
@@ -368,19 +381,22 @@ void bind_machine(nb::module_& module) {
     return clock.call_at(when_ns, [held = hold(std::move(callback))] { in_python([&] { (*held)(); }); });
   };
   nb::class_<Clock>(module, "Clock")
-      .def("__init__",
-           [](Clock* self, const std::string& mode, uint32_t ns_per_instruction) {
-             if (mode != "realtime" && mode != "instructions") throw nb::value_error("clock mode");
-             new (self) Clock(mode == "realtime" ? ClockMode::realtime : ClockMode::instructions, ns_per_instruction);
-           },
-           "mode"_a, "ns_per_instruction"_a)
+      .def(
+          "__init__",
+          [](Clock* self, const std::string& mode, uint32_t ns_per_instruction) {
+            if (mode != "realtime" && mode != "instructions") throw nb::value_error("clock mode");
+            new (self) Clock(mode == "realtime" ? ClockMode::realtime : ClockMode::instructions, ns_per_instruction);
+          },
+          "mode"_a, "ns_per_instruction"_a)
       .def_prop_ro("now_ns", &Clock::now_ns)
       .def("call_at", call_at, "when_ns"_a, "callback"_a)
-      .def("call_in",
-           [call_at](Clock& clock, int64_t delay_ns, nb::object callback) {
-             return call_at(clock, clock.now_ns() + static_cast<uint64_t>(std::max<int64_t>(delay_ns, 0)), std::move(callback));
-           },
-           "delay_ns"_a, "callback"_a)
+      .def(
+          "call_in",
+          [call_at](Clock& clock, int64_t delay_ns, nb::object callback) {
+            return call_at(clock, clock.now_ns() + static_cast<uint64_t>(std::max<int64_t>(delay_ns, 0)),
+                           std::move(callback));
+          },
+          "delay_ns"_a, "callback"_a)
       .def("cancel", &Clock::cancel, "call_id"_a)
       .def("pause", &Clock::pause)
       .def("resume", &Clock::resume)
@@ -390,29 +406,31 @@ void bind_machine(nb::module_& module) {
 
   nb::class_<Vcpu>(module, "Vcpu")
       .def("run", [](Vcpu& vcpu) { return run_guest(vcpu, [&] { return vcpu.run(); }); })
-      .def("run_for",
-           [](Vcpu& vcpu, uint64_t instructions) { return run_guest(vcpu, [&] { return vcpu.run_for(instructions); }); },
-           "instructions"_a)
+      .def(
+          "run_for",
+          [](Vcpu& vcpu, uint64_t instructions) { return run_guest(vcpu, [&] { return vcpu.run_for(instructions); }); },
+          "instructions"_a)
       .def("kick", &Vcpu::kick)
       .def("request_stop", &Vcpu::request_stop)
       .def("set_intr", &Vcpu::set_intr, "level"_a)
       .def("raise_nmi", &Vcpu::raise_nmi)
       .def("reset", &Vcpu::reset)
-      .def("set_wires",
-           [](Vcpu& vcpu, nb::object acknowledge, nb::object on_kick, nb::object ferr) {
-             vcpu.wires.acknowledge_interrupt = [held = hold(std::move(acknowledge))] {
-               uint8_t vector = 0xFF;
-               if (held) in_python([&] { vector = static_cast<uint8_t>(to_register((*held)())); });
-               return vector;
-             };
-             vcpu.wires.on_kick = [held = hold(std::move(on_kick))] {
-               if (held) in_python([&] { (*held)(); });
-             };
-             vcpu.wires.ferr = [held = hold(std::move(ferr))](bool level) {
-               if (held) in_python([&] { (*held)(level); });
-             };
-           },
-           "acknowledge_interrupt"_a.none(), "on_kick"_a.none(), "ferr"_a.none())
+      .def(
+          "set_wires",
+          [](Vcpu& vcpu, nb::object acknowledge, nb::object on_kick, nb::object ferr) {
+            vcpu.wires.acknowledge_interrupt = [held = hold(std::move(acknowledge))] {
+              uint8_t vector = 0xFF;
+              if (held) in_python([&] { vector = static_cast<uint8_t>(to_register((*held)())); });
+              return vector;
+            };
+            vcpu.wires.on_kick = [held = hold(std::move(on_kick))] {
+              if (held) in_python([&] { (*held)(); });
+            };
+            vcpu.wires.ferr = [held = hold(std::move(ferr))](bool level) {
+              if (held) in_python([&] { (*held)(level); });
+            };
+          },
+          "acknowledge_interrupt"_a.none(), "on_kick"_a.none(), "ferr"_a.none())
       .def_prop_ro("retired", &Vcpu::retired)
       .def("registers", &registers)
       .def("set_registers", &set_registers, "values"_a)
@@ -421,33 +439,37 @@ void bind_machine(nb::module_& module) {
              const CpuState& state = vcpu.state();
              return nb::bytes(reinterpret_cast<const char*>(&state), sizeof state);
            })
-      .def("load",
-           [](Vcpu& vcpu, const nb::bytes& saved) {
-             if (saved.size() != sizeof(CpuState)) throw nb::value_error("the saved processor state has another size");
-             std::memcpy(&vcpu.state(), saved.c_str(), sizeof(CpuState));
-             vcpu.state_changed();
-           },
-           "state"_a)
-      .def("read_linear",
-           [](Vcpu& vcpu, uint32_t linear, uint32_t length) -> nb::object {
-             nb::object bytes = nb::steal(PyBytes_FromStringAndSize(nullptr, static_cast<Py_ssize_t>(length)));
-             if (!bytes.is_valid()) throw nb::python_error();
-             if (!vcpu.read_linear(linear, PyBytes_AS_STRING(bytes.ptr()), length)) return nb::none();
-             return bytes;
-           },
-           "linear"_a, "length"_a)
-      .def("write_linear",
-           [](Vcpu& vcpu, uint32_t linear, nb::handle data) {
-             const Buffer buffer(data);
-             return vcpu.write_linear(linear, buffer.data(), static_cast<uint32_t>(buffer.size()));
-           },
-           "linear"_a, "data"_a);
+      .def(
+          "load",
+          [](Vcpu& vcpu, const nb::bytes& saved) {
+            if (saved.size() != sizeof(CpuState)) throw nb::value_error("the saved processor state has another size");
+            std::memcpy(&vcpu.state(), saved.c_str(), sizeof(CpuState));
+            vcpu.state_changed();
+          },
+          "state"_a)
+      .def(
+          "read_linear",
+          [](Vcpu& vcpu, uint32_t linear, uint32_t length) -> nb::object {
+            nb::object bytes = nb::steal(PyBytes_FromStringAndSize(nullptr, static_cast<Py_ssize_t>(length)));
+            if (!bytes.is_valid()) throw nb::python_error();
+            if (!vcpu.read_linear(linear, PyBytes_AS_STRING(bytes.ptr()), length)) return nb::none();
+            return bytes;
+          },
+          "linear"_a, "length"_a)
+      .def(
+          "write_linear",
+          [](Vcpu& vcpu, uint32_t linear, nb::handle data) {
+            const Buffer buffer(data);
+            return vcpu.write_linear(linear, buffer.data(), static_cast<uint32_t>(buffer.size()));
+          },
+          "linear"_a, "data"_a);
 
   nb::class_<Interpreter, Vcpu>(module, "Interpreter")
-      .def("__init__",
-           [](Interpreter* self, PhysicalMemory& memory, Bus& bus, Clock& clock, const std::string& cpu_model) {
-             new (self) Interpreter(memory, bus, clock, parse_cpu_model(cpu_model));
-           },
-           "memory"_a, "bus"_a, "clock"_a, "cpu_model"_a, nb::keep_alive<1, 2>(), nb::keep_alive<1, 3>(),
-           nb::keep_alive<1, 4>());
+      .def(
+          "__init__",
+          [](Interpreter* self, PhysicalMemory& memory, Bus& bus, Clock& clock, const std::string& cpu_model) {
+            new (self) Interpreter(memory, bus, clock, parse_cpu_model(cpu_model));
+          },
+          "memory"_a, "bus"_a, "clock"_a, "cpu_model"_a, nb::keep_alive<1, 2>(), nb::keep_alive<1, 3>(),
+          nb::keep_alive<1, 4>());
 }

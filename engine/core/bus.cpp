@@ -13,7 +13,9 @@ namespace {
 
 constexpr uint32_t PORTS = 65536;
 
-uint32_t all_ones(int size) { return size == 4 ? 0xFFFFFFFFu : (1u << (size * 8)) - 1; }
+uint32_t all_ones(int size) {
+  return size == 4 ? 0xFFFFFFFFu : (1u << (size * 8)) - 1;
+}
 
 std::string hex(uint32_t value) {
   char text[12];
@@ -38,7 +40,9 @@ void PortHandler::write_block(uint16_t offset, const uint8_t* from, uint32_t cou
   }
 }
 
-Bus::Bus(PhysicalMemory& memory) : memory_(memory), port_range_(PORTS, 0) { ranges_.push_back(nullptr); }
+Bus::Bus(PhysicalMemory& memory) : memory_(memory), port_range_(PORTS, 0) {
+  ranges_.push_back(nullptr);
+}
 
 void Bus::attach_ports(uint16_t first, uint32_t count, std::shared_ptr<PortHandler> handler, int width,
                        const std::string& name) {
@@ -59,7 +63,8 @@ void Bus::detach_ports(uint16_t first, uint32_t count) {
   std::fill(port_range_.begin() + first, port_range_.begin() + end, uint16_t{0});
 }
 
-void Bus::attach_mmio(uint32_t physical, uint32_t length, std::shared_ptr<MmioHandler> handler, const std::string& name) {
+void Bus::attach_mmio(uint32_t physical, uint32_t length, std::shared_ptr<MmioHandler> handler,
+                      const std::string& name) {
   const uint32_t last = physical + (length - 1);
   for (const MmioRange& range : mmio_) {
     if (physical <= range.last && range.first <= last) {

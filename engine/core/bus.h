@@ -43,7 +43,8 @@ class Bus {
   Bus& operator=(const Bus&) = delete;
 
   // Throws BusConflict when a port is taken. `width` is the widest access the handler takes.
-  void attach_ports(uint16_t first, uint32_t count, std::shared_ptr<PortHandler> handler, int width, const std::string& name);
+  void attach_ports(uint16_t first, uint32_t count, std::shared_ptr<PortHandler> handler, int width,
+                    const std::string& name);
   void detach_ports(uint16_t first, uint32_t count);
   // Page-granular; maps the pages as PAGE_DEVICE. Throws BusConflict on overlap with another device.
   void attach_mmio(uint32_t physical, uint32_t length, std::shared_ptr<MmioHandler> handler, const std::string& name);

@@ -9,7 +9,8 @@ namespace bancada {
 namespace {
 
 int64_t host_ns() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch())
+      .count();
 }
 
 }  // namespace
@@ -105,6 +106,8 @@ void Clock::clear() {
   callbacks_.clear();
 }
 
-bool Clock::take_deadline_changed() { return std::exchange(deadline_changed_, false); }
+bool Clock::take_deadline_changed() {
+  return std::exchange(deadline_changed_, false);
+}
 
 }  // namespace bancada

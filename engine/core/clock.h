@@ -48,14 +48,16 @@ class Clock {
  private:
   struct Deadline {
     uint64_t when_ns, id;
-    bool operator>(const Deadline& other) const { return when_ns != other.when_ns ? when_ns > other.when_ns : id > other.id; }
+    bool operator>(const Deadline& other) const {
+      return when_ns != other.when_ns ? when_ns > other.when_ns : id > other.id;
+    }
   };
   void drop_cancelled() const;
 
   ClockMode mode_;
   uint32_t ns_per_instruction_;
   std::function<uint64_t()> retired_;
-  int64_t offset_ns_ = 0;    // realtime: guest now = host now + offset; instructions: retired * rate + offset
+  int64_t offset_ns_ = 0;  // realtime: guest now = host now + offset; instructions: retired * rate + offset
   uint64_t paused_at_ns_ = 0;
   bool running_ = false;
   uint64_t next_id_ = 1;

@@ -9,12 +9,13 @@ namespace {
 
 constexpr uint32_t CR0_386 = CR0_PE | CR0_MP | CR0_EM | CR0_TS | CR0_ET | CR0_PG;
 constexpr uint32_t CR0_486 = CR0_386 | CR0_NE | CR0_WP | CR0_AM | CR0_NW | CR0_CD;
-constexpr uint32_t FLAGS_386 = FLAGS_STATUS | FLAG_ONE | FLAG_TF | FLAG_IF | FLAG_DF | FLAG_IOPL | FLAG_NT | FLAG_RF | FLAG_VM;
+constexpr uint32_t FLAGS_386 =
+    FLAGS_STATUS | FLAG_ONE | FLAG_TF | FLAG_IF | FLAG_DF | FLAG_IOPL | FLAG_NT | FLAG_RF | FLAG_VM;
 constexpr uint32_t FLAGS_PENTIUM = FLAGS_386 | FLAG_AC | FLAG_VIF | FLAG_VIP | FLAG_ID;
 constexpr uint32_t CR4_PENTIUM = CR4_VME | CR4_PVI | CR4_TSD | CR4_DE | CR4_PSE | CR4_MCE;
 
-constexpr uint32_t FEATURES_PENTIUM = FEATURE_FPU | FEATURE_VME | FEATURE_DE | FEATURE_PSE | FEATURE_TSC | FEATURE_MSR |
-                                      FEATURE_MCE | FEATURE_CX8;
+constexpr uint32_t FEATURES_PENTIUM =
+    FEATURE_FPU | FEATURE_VME | FEATURE_DE | FEATURE_PSE | FEATURE_TSC | FEATURE_MSR | FEATURE_MCE | FEATURE_CX8;
 
 // The 486 is a late one, a DX4: it has CPUID and the virtual-8086 mode extensions.
 // The Pentium Pro has its local APIC switched off (CPUID then hides it) and no SYSENTER: model 1 never had it.
@@ -78,7 +79,9 @@ uint32_t four(const char* text) {
 
 }  // namespace
 
-const CpuFacts& cpu_facts(CpuModel model) { return MODELS[static_cast<size_t>(model)]; }
+const CpuFacts& cpu_facts(CpuModel model) {
+  return MODELS[static_cast<size_t>(model)];
+}
 
 CpuModel parse_cpu_model(const std::string& name) {
   std::string choices;

@@ -61,8 +61,8 @@ struct CpuFacts {
   uint8_t traits;      // CpuTrait bits
   uint32_t cr0_mask;   // bits of CR0 that exist
   uint32_t cr4_mask;
-  uint32_t flags_mask;   // bits of EFLAGS that exist
-  uint32_t cpuid_limit;  // highest basic leaf
+  uint32_t flags_mask;                 // bits of EFLAGS that exist
+  uint32_t cpuid_limit;                // highest basic leaf
   std::array<uint32_t, 4> cache_leaf;  // CPUID leaf 2: EAX, EBX, ECX, EDX
   // Page-table entries must hold zeros from this bit on; PAE only. No machine has memory above 4 GiB.
   uint8_t physical_address_bits;

@@ -61,9 +61,24 @@ constexpr uint32_t CR4_OSXMMEXCPT = 1u << 10;
 
 // Exception vectors, SDM 6.3.1.
 enum Vector : uint8_t {
-  VECTOR_DE = 0, VECTOR_DB = 1, VECTOR_NMI = 2, VECTOR_BP = 3, VECTOR_OF = 4, VECTOR_BR = 5, VECTOR_UD = 6,
-  VECTOR_NM = 7, VECTOR_DF = 8, VECTOR_TS = 10, VECTOR_NP = 11, VECTOR_SS = 12, VECTOR_GP = 13, VECTOR_PF = 14,
-  VECTOR_MF = 16, VECTOR_AC = 17, VECTOR_MC = 18, VECTOR_XM = 19,
+  VECTOR_DE = 0,
+  VECTOR_DB = 1,
+  VECTOR_NMI = 2,
+  VECTOR_BP = 3,
+  VECTOR_OF = 4,
+  VECTOR_BR = 5,
+  VECTOR_UD = 6,
+  VECTOR_NM = 7,
+  VECTOR_DF = 8,
+  VECTOR_TS = 10,
+  VECTOR_NP = 11,
+  VECTOR_SS = 12,
+  VECTOR_GP = 13,
+  VECTOR_PF = 14,
+  VECTOR_MF = 16,
+  VECTOR_AC = 17,
+  VECTOR_MC = 18,
+  VECTOR_XM = 19,
 };
 
 // Bits of Segment::access: bits 40-47 and 52-55 of a descriptor, moved next to each other (SDM 3.4.5).

@@ -14,7 +14,9 @@ namespace {
 
 constexpr uint64_t PHYSICAL_PAGES = uint64_t{1} << 20;
 
-std::string megabytes(uint64_t bytes) { return std::to_string((bytes + (1 << 20) - 1) >> 20) + " MB"; }
+std::string megabytes(uint64_t bytes) {
+  return std::to_string((bytes + (1 << 20) - 1) >> 20) + " MB";
+}
 
 }  // namespace
 
@@ -132,7 +134,8 @@ void PhysicalMemory::clear_ram() {
   for (uint64_t page = 0; page < PHYSICAL_PAGES; ++page) {
     if (page_flags_[page] & PAGE_HAS_CODE) notify_code_changed(static_cast<uint32_t>(page * PAGE_SIZE), PAGE_SIZE);
   }
-  if (ram_bytes_ > 0 && fallocate(fd_, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(ram_bytes_)) != 0) {
+  if (ram_bytes_ > 0 &&
+      fallocate(fd_, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(ram_bytes_)) != 0) {
     std::memset(backing_, 0, ram_bytes_);
   }
 }
@@ -140,7 +143,8 @@ void PhysicalMemory::clear_ram() {
 bool PhysicalMemory::take_dirty(uint64_t offset, uint64_t length, std::vector<uint8_t>& out) {
   const uint64_t first = offset / PAGE_SIZE;
   const uint64_t count = (length + PAGE_SIZE - 1) / PAGE_SIZE;
-  if (first > dirty_.size() || count > dirty_.size() - first) throw std::out_of_range("take_dirty: outside the backing");
+  if (first > dirty_.size() || count > dirty_.size() - first)
+    throw std::out_of_range("take_dirty: outside the backing");
   out.assign(dirty_.begin() + static_cast<ptrdiff_t>(first), dirty_.begin() + static_cast<ptrdiff_t>(first + count));
   const bool any = std::find(out.begin(), out.end(), 1) != out.end();
   if (any) {

@@ -25,7 +25,9 @@ extern volatile dword bios_ticks;
 extern volatile byte bios_shift_state;
 extern dword interrupt_table[32];
 
-static inline void out8(word port, byte value) { __asm__ volatile("outb %0, %1" ::"a"(value), "Nd"(port)); }
+static inline void out8(word port, byte value) {
+  __asm__ volatile("outb %0, %1" ::"a"(value), "Nd"(port));
+}
 static inline byte in8(word port) {
   byte value;
   __asm__ volatile("inb %1, %0" : "=a"(value) : "Nd"(port));

@@ -32,7 +32,9 @@ void* map_low(uint32_t address, uint32_t length) {
               MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
 }
 
-Registers* frame() { return reinterpret_cast<Registers*>(static_cast<uintptr_t>(FRAME)); }
+Registers* frame() {
+  return reinterpret_cast<Registers*>(static_cast<uintptr_t>(FRAME));
+}
 
 // Saved here while 32-bit code runs; the exit code jumps to host_resume.
 extern "C" {
@@ -100,21 +102,21 @@ int host_oracle_open(uint32_t code, uint32_t data, uint32_t stack, uint32_t byte
   }
   // Entry: pop EFLAGS from the frame through a stack of its own, load the registers, jump to the case.
   auto* at = reinterpret_cast<uint8_t*>(static_cast<uintptr_t>(TRAMPOLINE));
-  *at++ = 0xBC, emit32(at, FRAME + 32);             // mov esp, &frame.eflags
-  *at++ = 0x9D;                                     // popf
+  *at++ = 0xBC, emit32(at, FRAME + 32);  // mov esp, &frame.eflags
+  *at++ = 0x9D;                          // popf
   const uint8_t load[8] = {0x05, 0x0D, 0x15, 0x1D, 0x25, 0x2D, 0x35, 0x3D};
-  for (uint32_t i = 0; i < 8; ++i) {                // mov r32, [frame + 4 * i]
+  for (uint32_t i = 0; i < 8; ++i) {  // mov r32, [frame + 4 * i]
     *at++ = 0x8B, *at++ = load[i], emit32(at, FRAME + 4 * i);
   }
   *at++ = 0xE9, emit32(at, code - static_cast<uint32_t>(reinterpret_cast<uintptr_t>(at) + 4));
   // Exit: store the registers, EFLAGS through the frame's end, far jump back.
   at = reinterpret_cast<uint8_t*>(static_cast<uintptr_t>(EXIT));
-  for (uint32_t i = 0; i < 8; ++i) {                // mov [frame + 4 * i], r32
+  for (uint32_t i = 0; i < 8; ++i) {  // mov [frame + 4 * i], r32
     *at++ = 0x89, *at++ = load[i], emit32(at, FRAME + 4 * i);
   }
-  *at++ = 0xBC, emit32(at, FRAME + 36);             // mov esp, &frame.eflags + 4
-  *at++ = 0x9C;                                     // pushf
-  uint8_t* far_jump = at;                           // jmp far [abs32]
+  *at++ = 0xBC, emit32(at, FRAME + 36);  // mov esp, &frame.eflags + 4
+  *at++ = 0x9C;                          // pushf
+  uint8_t* far_jump = at;                // jmp far [abs32]
   *at++ = 0xFF, *at++ = 0x2D, emit32(at, static_cast<uint32_t>(reinterpret_cast<uintptr_t>(far_jump)) + 16);
   at = far_jump + 16;
   // The 64-bit address does not fit a 32-bit far pointer: land on a 64-bit stub below 4 GiB first.
@@ -122,10 +124,10 @@ int host_oracle_open(uint32_t code, uint32_t data, uint32_t stack, uint32_t byte
   emit32(at, stub);
   *at++ = 0x33, *at++ = 0x00;
   at = far_jump + 32;
-  *at++ = 0x48, *at++ = 0xB8;                       // mov rax, host_resume
+  *at++ = 0x48, *at++ = 0xB8;  // mov rax, host_resume
   const auto resume = reinterpret_cast<uint64_t>(host_resume);
   std::memcpy(at, &resume, 8), at += 8;
-  *at++ = 0xFF, *at++ = 0xE0;                       // jmp rax
+  *at++ = 0xFF, *at++ = 0xE0;  // jmp rax
   return 0;
 }
 
@@ -136,7 +138,7 @@ void host_oracle_run(uint32_t code, const uint8_t* bytes, uint32_t length, uint3
   alternate.ss_size = sizeof signal_stack;
   stack_t before{};
   sigaltstack(&alternate, &before);
-  struct sigaction action{};
+  struct sigaction action {};
   action.sa_sigaction = on_signal;
   action.sa_flags = SA_SIGINFO | SA_ONSTACK;
   const int signals[5] = {SIGSEGV, SIGILL, SIGFPE, SIGTRAP, SIGBUS};

@@ -28,8 +28,10 @@ inline T compute(Interpreter& cpu, T a, T b) {
 template <int K, typename T, bool Memory>
 const Op* op_rm_register(Interpreter& cpu, const Op* op) {
   const T b = get_register<T>(cpu, op->reg);
-  if constexpr (K == CMP) compute<K, T>(cpu, read_operand<T, Memory>(cpu, op), b);
-  else change_operand<T, Memory>(cpu, op, [&](T a) { return compute<K, T>(cpu, a, b); });
+  if constexpr (K == CMP)
+    compute<K, T>(cpu, read_operand<T, Memory>(cpu, op), b);
+  else
+    change_operand<T, Memory>(cpu, op, [&](T a) { return compute<K, T>(cpu, a, b); });
   return NEXT(cpu, op);
 }
 
@@ -44,8 +46,10 @@ const Op* op_register_rm(Interpreter& cpu, const Op* op) {
 template <int K, typename T, bool Memory>
 const Op* op_rm_immediate(Interpreter& cpu, const Op* op) {
   const auto b = static_cast<T>(op->imm);
-  if constexpr (K == CMP) compute<K, T>(cpu, read_operand<T, Memory>(cpu, op), b);
-  else change_operand<T, Memory>(cpu, op, [&](T a) { return compute<K, T>(cpu, a, b); });
+  if constexpr (K == CMP)
+    compute<K, T>(cpu, read_operand<T, Memory>(cpu, op), b);
+  else
+    change_operand<T, Memory>(cpu, op, [&](T a) { return compute<K, T>(cpu, a, b); });
   return NEXT(cpu, op);
 }
 
@@ -73,8 +77,10 @@ template <bool Up, typename T>
 inline T step(Interpreter& cpu, T a) {
   const bool cf = get_cf(cpu);
   const T result = static_cast<T>(Up ? a + 1 : a - 1);
-  if constexpr (Up) set_add_flags<T>(cpu, a, 1, result);
-  else set_sub_flags<T>(cpu, a, 1, result);
+  if constexpr (Up)
+    set_add_flags<T>(cpu, a, 1, result);
+  else
+    set_sub_flags<T>(cpu, a, 1, result);
   set_cf(cpu, cf);
   return result;
 }
@@ -105,13 +111,29 @@ const Op* op_neg(Interpreter& cpu, const Op* op) {
 
 template <typename T>
 struct Wide;
-template <> struct Wide<uint8_t> { using U = uint16_t; using S = int16_t; using N = int8_t; };
-template <> struct Wide<uint16_t> { using U = uint32_t; using S = int32_t; using N = int16_t; };
-template <> struct Wide<uint32_t> { using U = uint64_t; using S = int64_t; using N = int32_t; };
+template <>
+struct Wide<uint8_t> {
+  using U = uint16_t;
+  using S = int16_t;
+  using N = int8_t;
+};
+template <>
+struct Wide<uint16_t> {
+  using U = uint32_t;
+  using S = int32_t;
+  using N = int16_t;
+};
+template <>
+struct Wide<uint32_t> {
+  using U = uint64_t;
+  using S = int64_t;
+  using N = int32_t;
+};
 
 template <typename T>
 typename Wide<T>::U get_double(Interpreter& cpu) {
-  if constexpr (sizeof(T) == 1) return get_register<uint16_t>(cpu, EAX);
+  if constexpr (sizeof(T) == 1)
+    return get_register<uint16_t>(cpu, EAX);
   else {
     using U = typename Wide<T>::U;
     return static_cast<U>(static_cast<U>(get_register<T>(cpu, EDX)) << (sizeof(T) * 8) | get_register<T>(cpu, EAX));
@@ -166,7 +188,8 @@ const Op* op_signed_divide(Interpreter& cpu, const Op* op) {
   const auto dividend = static_cast<typename W::S>(get_double<T>(cpu));
   if (divisor == 0) cpu.fault(VECTOR_DE);
   // The one quotient the host cannot compute does not fit either.
-  if (divisor == -1 && dividend == static_cast<typename W::S>(typename W::U{1} << (sizeof(T) * 16 - 1))) cpu.fault(VECTOR_DE);
+  if (divisor == -1 && dividend == static_cast<typename W::S>(typename W::U{1} << (sizeof(T) * 16 - 1)))
+    cpu.fault(VECTOR_DE);
   const auto quotient = static_cast<typename W::S>(dividend / divisor);
   if (quotient != static_cast<typename W::N>(quotient)) cpu.fault(VECTOR_DE);
   set_halves<T>(cpu, static_cast<T>(quotient), static_cast<T>(dividend % divisor));
@@ -178,14 +201,22 @@ const Op* op_signed_divide(Interpreter& cpu, const Op* op) {
 // form 0: r/m, r; 1: r, r/m; 2: r/m, immediate (accumulator forms have rm 0)
 Handler arithmetic_handler(const Op& op, int kind, int form) {
   switch (kind) {
-    case ADD: return by_form<ADD>(op, form);
-    case OR: return by_form<OR>(op, form);
-    case ADC: return by_form<ADC>(op, form);
-    case SBB: return by_form<SBB>(op, form);
-    case AND: return by_form<AND>(op, form);
-    case SUB: return by_form<SUB>(op, form);
-    case XOR: return by_form<XOR>(op, form);
-    default: return by_form<CMP>(op, form);
+    case ADD:
+      return by_form<ADD>(op, form);
+    case OR:
+      return by_form<OR>(op, form);
+    case ADC:
+      return by_form<ADC>(op, form);
+    case SBB:
+      return by_form<SBB>(op, form);
+    case AND:
+      return by_form<AND>(op, form);
+    case SUB:
+      return by_form<SUB>(op, form);
+    case XOR:
+      return by_form<XOR>(op, form);
+    default:
+      return by_form<CMP>(op, form);
   }
 }
 
@@ -199,13 +230,20 @@ Handler unary_handler(const Op& op) {
   if (op.opcode >= 0xFE) return extension == 0 ? BY_FORM(op, op_step, true) : BY_FORM(op, op_step, false);
   switch (extension) {
     case 0:
-    case 1: return BY_FORM(op, op_test_immediate);
-    case 2: return BY_FORM(op, op_not);
-    case 3: return BY_FORM(op, op_neg);
-    case 4: return BY_FORM(op, op_multiply, false);
-    case 5: return BY_FORM(op, op_multiply, true);
-    case 6: return BY_FORM(op, op_divide);
-    default: return BY_FORM(op, op_signed_divide);
+    case 1:
+      return BY_FORM(op, op_test_immediate);
+    case 2:
+      return BY_FORM(op, op_not);
+    case 3:
+      return BY_FORM(op, op_neg);
+    case 4:
+      return BY_FORM(op, op_multiply, false);
+    case 5:
+      return BY_FORM(op, op_multiply, true);
+    case 6:
+      return BY_FORM(op, op_divide);
+    default:
+      return BY_FORM(op, op_signed_divide);
   }
 }
 

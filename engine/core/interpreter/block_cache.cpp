@@ -10,7 +10,9 @@ namespace bancada {
 
 namespace {
 
-uint64_t key_of(uint32_t physical, uint8_t mode) { return physical | static_cast<uint64_t>(mode) << 32; }
+uint64_t key_of(uint32_t physical, uint8_t mode) {
+  return physical | static_cast<uint64_t>(mode) << 32;
+}
 
 }  // namespace
 

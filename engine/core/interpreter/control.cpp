@@ -9,11 +9,14 @@ namespace bancada {
 namespace {
 
 // A 16-bit operand size cuts EIP to 16 bits.
-inline uint32_t cut_eip(const Op* op, uint32_t eip) { return op->operand_size == 2 ? eip & 0xFFFF : eip; }
+inline uint32_t cut_eip(const Op* op, uint32_t eip) {
+  return op->operand_size == 2 ? eip & 0xFFFF : eip;
+}
 
 // A target beyond the limit faults with the instruction that went there.
 inline void check_target(Interpreter& cpu, uint32_t eip) {
-  if (eip >= cpu.code_span_) [[unlikely]] cpu.fault(VECTOR_GP, 0);
+  if (eip >= cpu.code_span_) [[unlikely]]
+    cpu.fault(VECTOR_GP, 0);
 }
 
 template <int Code>
@@ -28,8 +31,10 @@ const Op* op_jump_if(Interpreter& cpu, const Op* op) {
 
 template <int Code = 0>
 Handler by_condition(int code) {
-  if constexpr (Code == 16) return nullptr;
-  else return code == Code ? &op_jump_if<Code> : by_condition<Code + 1>(code);
+  if constexpr (Code == 16)
+    return nullptr;
+  else
+    return code == Code ? &op_jump_if<Code> : by_condition<Code + 1>(code);
 }
 
 const Op* op_jump(Interpreter& cpu, const Op* op) {
@@ -240,12 +245,22 @@ Handler control_handler(const Op& op) {
     return by_condition(op.opcode & 0xF);
   }
   switch (op.opcode) {
-    case 0xC2: case 0xC3: return &op_return;
-    case 0xE0: case 0xE1: case 0xE2: return &op_loop;
-    case 0xE3: return &op_jump_if_zero;
-    case 0xE8: return &op_call;
-    case 0xE9: case 0xEB: return &op_jump;
-    default: break;
+    case 0xC2:
+    case 0xC3:
+      return &op_return;
+    case 0xE0:
+    case 0xE1:
+    case 0xE2:
+      return &op_loop;
+    case 0xE3:
+      return &op_jump_if_zero;
+    case 0xE8:
+      return &op_call;
+    case 0xE9:
+    case 0xEB:
+      return &op_jump;
+    default:
+      break;
   }
   const bool call = (op.modrm >> 3 & 7) == 2;
   if (call) return BY_FORM(op, op_call_operand);
@@ -256,29 +271,49 @@ Handler control_handler(const Op& op) {
 Handler port_handler(const Op& op) {
   const bool immediate = op.opcode < 0xE8, out = op.opcode & 2;
   switch (op.operand_size) {
-    case 1: return immediate ? (out ? &op_out<uint8_t, true> : &op_in<uint8_t, true>) : (out ? &op_out<uint8_t, false> : &op_in<uint8_t, false>);
-    case 2: return immediate ? (out ? &op_out<uint16_t, true> : &op_in<uint16_t, true>) : (out ? &op_out<uint16_t, false> : &op_in<uint16_t, false>);
-    default: return immediate ? (out ? &op_out<uint32_t, true> : &op_in<uint32_t, true>) : (out ? &op_out<uint32_t, false> : &op_in<uint32_t, false>);
+    case 1:
+      return immediate ? (out ? &op_out<uint8_t, true> : &op_in<uint8_t, true>)
+                       : (out ? &op_out<uint8_t, false> : &op_in<uint8_t, false>);
+    case 2:
+      return immediate ? (out ? &op_out<uint16_t, true> : &op_in<uint16_t, true>)
+                       : (out ? &op_out<uint16_t, false> : &op_in<uint16_t, false>);
+    default:
+      return immediate ? (out ? &op_out<uint32_t, true> : &op_in<uint32_t, true>)
+                       : (out ? &op_out<uint32_t, false> : &op_in<uint32_t, false>);
   }
 }
 
 // 27, 2F, 37, 3F, 62, D4, D5, D6, F5, F8, F9, FC, FD
 Handler misc_handler(const Op& op) {
   switch (op.opcode) {
-    case 0x27: return &op_daa;
-    case 0x2F: return &op_das;
-    case 0x37: return &op_ascii_adjust<true>;
-    case 0x3F: return &op_ascii_adjust<false>;
-    case 0x62: return (op.flags & OP_MEMORY) ? (op.operand_size == 2 ? &op_bound<uint16_t> : &op_bound<uint32_t>) : nullptr;
-    case 0xD4: return &op_aam;
-    case 0xD5: return &op_aad;
-    case 0xD6: return &op_salc;
-    case 0xF5: return &op_cmc;
-    case 0xF8: return &op_clc;
-    case 0xF9: return &op_stc;
-    case 0xFC: return &op_cld;
-    case 0xFD: return &op_std;
-    default: return nullptr;
+    case 0x27:
+      return &op_daa;
+    case 0x2F:
+      return &op_das;
+    case 0x37:
+      return &op_ascii_adjust<true>;
+    case 0x3F:
+      return &op_ascii_adjust<false>;
+    case 0x62:
+      return (op.flags & OP_MEMORY) ? (op.operand_size == 2 ? &op_bound<uint16_t> : &op_bound<uint32_t>) : nullptr;
+    case 0xD4:
+      return &op_aam;
+    case 0xD5:
+      return &op_aad;
+    case 0xD6:
+      return &op_salc;
+    case 0xF5:
+      return &op_cmc;
+    case 0xF8:
+      return &op_clc;
+    case 0xF9:
+      return &op_stc;
+    case 0xFC:
+      return &op_cld;
+    case 0xFD:
+      return &op_std;
+    default:
+      return nullptr;
   }
 }
 

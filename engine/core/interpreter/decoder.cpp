@@ -14,27 +14,34 @@ namespace {
 enum Form : uint8_t {
   NONE,
   MODRM,
-  IMM8,        // zero-extended
-  IMM8S,       // sign-extended
+  IMM8,   // zero-extended
+  IMM8S,  // sign-extended
   IMM16,
-  IMMV,        // by operand size
+  IMMV,  // by operand size
   MODRM_IMM8,
   MODRM_IMM8S,
   MODRM_IMMV,
   REL8,
   RELV,
-  OFFSET,      // moffs, by address size
-  FAR,         // offset by operand size, selector
-  ENTER,       // imm16, imm8
+  OFFSET,  // moffs, by address size
+  FAR,     // offset by operand size, selector
+  ENTER,   // imm16, imm8
 };
 
 Form one_byte_form(uint8_t opcode) {
   if (opcode < 0x40) {
     switch (opcode & 7) {
-      case 0: case 1: case 2: case 3: return MODRM;
-      case 4: return IMM8;
-      case 5: return IMMV;
-      default: return NONE;
+      case 0:
+      case 1:
+      case 2:
+      case 3:
+        return MODRM;
+      case 4:
+        return IMM8;
+      case 5:
+        return IMMV;
+      default:
+        return NONE;
     }
   }
   if (opcode >= 0x70 && opcode <= 0x7F) return REL8;
@@ -45,19 +52,61 @@ Form one_byte_form(uint8_t opcode) {
   if (opcode >= 0xD0 && opcode <= 0xD3) return MODRM;
   if (opcode >= 0xD8 && opcode <= 0xDF) return MODRM;
   switch (opcode) {
-    case 0x62: case 0x63: case 0xC4: case 0xC5: case 0xF6: case 0xF7: case 0xFE: case 0xFF: return MODRM;
-    case 0x68: case 0xA9: return IMMV;
-    case 0x6A: return IMM8S;
-    case 0x69: case 0x81: case 0xC7: return MODRM_IMMV;
-    case 0x6B: case 0x83: return MODRM_IMM8S;
-    case 0x80: case 0x82: case 0xC0: case 0xC1: case 0xC6: return MODRM_IMM8;
-    case 0x9A: case 0xEA: return FAR;
-    case 0xA8: case 0xCD: case 0xD4: case 0xD5: case 0xE4: case 0xE5: case 0xE6: case 0xE7: return IMM8;
-    case 0xC2: case 0xCA: return IMM16;
-    case 0xC8: return ENTER;
-    case 0xE0: case 0xE1: case 0xE2: case 0xE3: case 0xEB: return REL8;
-    case 0xE8: case 0xE9: return RELV;
-    default: return NONE;
+    case 0x62:
+    case 0x63:
+    case 0xC4:
+    case 0xC5:
+    case 0xF6:
+    case 0xF7:
+    case 0xFE:
+    case 0xFF:
+      return MODRM;
+    case 0x68:
+    case 0xA9:
+      return IMMV;
+    case 0x6A:
+      return IMM8S;
+    case 0x69:
+    case 0x81:
+    case 0xC7:
+      return MODRM_IMMV;
+    case 0x6B:
+    case 0x83:
+      return MODRM_IMM8S;
+    case 0x80:
+    case 0x82:
+    case 0xC0:
+    case 0xC1:
+    case 0xC6:
+      return MODRM_IMM8;
+    case 0x9A:
+    case 0xEA:
+      return FAR;
+    case 0xA8:
+    case 0xCD:
+    case 0xD4:
+    case 0xD5:
+    case 0xE4:
+    case 0xE5:
+    case 0xE6:
+    case 0xE7:
+      return IMM8;
+    case 0xC2:
+    case 0xCA:
+      return IMM16;
+    case 0xC8:
+      return ENTER;
+    case 0xE0:
+    case 0xE1:
+    case 0xE2:
+    case 0xE3:
+    case 0xEB:
+      return REL8;
+    case 0xE8:
+    case 0xE9:
+      return RELV;
+    default:
+      return NONE;
   }
 }
 
@@ -66,13 +115,35 @@ Form two_byte_form(uint8_t opcode) {
   if (opcode >= 0xC8 && opcode <= 0xCF) return NONE;
   if (opcode >= 0x30 && opcode <= 0x3F) return NONE;
   switch (opcode) {
-    case 0x05: case 0x06: case 0x07: case 0x08: case 0x09: case 0x0B: case 0x0E: case 0x77: case 0xA0: case 0xA1:
-    case 0xA2: case 0xA8: case 0xA9: case 0xAA:
+    case 0x05:
+    case 0x06:
+    case 0x07:
+    case 0x08:
+    case 0x09:
+    case 0x0B:
+    case 0x0E:
+    case 0x77:
+    case 0xA0:
+    case 0xA1:
+    case 0xA2:
+    case 0xA8:
+    case 0xA9:
+    case 0xAA:
       return NONE;
-    case 0x70: case 0x71: case 0x72: case 0x73: case 0xA4: case 0xAC: case 0xBA: case 0xC2: case 0xC4: case 0xC5:
+    case 0x70:
+    case 0x71:
+    case 0x72:
+    case 0x73:
+    case 0xA4:
+    case 0xAC:
+    case 0xBA:
+    case 0xC2:
+    case 0xC4:
+    case 0xC5:
     case 0xC6:
       return MODRM_IMM8;
-    default: return MODRM;
+    default:
+      return MODRM;
   }
 }
 
@@ -84,11 +155,35 @@ bool is_byte_operand(uint8_t opcode, bool two_byte) {
   if (opcode < 0x40) return !(opcode & 1) && (opcode & 7) < 6;
   if (opcode >= 0xB0 && opcode <= 0xB7) return true;
   switch (opcode) {
-    case 0x6C: case 0x6E: case 0x80: case 0x82: case 0x84: case 0x86: case 0x88: case 0x8A: case 0xA0: case 0xA2:
-    case 0xA4: case 0xA6: case 0xA8: case 0xAA: case 0xAC: case 0xAE: case 0xC0: case 0xC6: case 0xD0: case 0xD2:
-    case 0xE4: case 0xE6: case 0xEC: case 0xEE: case 0xF6: case 0xFE:
+    case 0x6C:
+    case 0x6E:
+    case 0x80:
+    case 0x82:
+    case 0x84:
+    case 0x86:
+    case 0x88:
+    case 0x8A:
+    case 0xA0:
+    case 0xA2:
+    case 0xA4:
+    case 0xA6:
+    case 0xA8:
+    case 0xAA:
+    case 0xAC:
+    case 0xAE:
+    case 0xC0:
+    case 0xC6:
+    case 0xD0:
+    case 0xD2:
+    case 0xE4:
+    case 0xE6:
+    case 0xEC:
+    case 0xEE:
+    case 0xF6:
+    case 0xFE:
       return true;
-    default: return false;
+    default:
+      return false;
   }
 }
 
@@ -98,23 +193,46 @@ bool may_lock(const Op& op, bool two_byte) {
   const int extension = op.modrm >> 3 & 7;
   if (two_byte) {
     switch (op.opcode) {
-      case 0xAB: case 0xB3: case 0xBB: case 0xB0: case 0xB1: case 0xC0: case 0xC1: return true;
-      case 0xBA: return extension >= 5;
-      case 0xC7: return extension == 1;
-      default: return false;
+      case 0xAB:
+      case 0xB3:
+      case 0xBB:
+      case 0xB0:
+      case 0xB1:
+      case 0xC0:
+      case 0xC1:
+        return true;
+      case 0xBA:
+        return extension >= 5;
+      case 0xC7:
+        return extension == 1;
+      default:
+        return false;
     }
   }
   if (op.opcode < 0x38) return (op.opcode & 7) < 2;
   switch (op.opcode) {
-    case 0x80: case 0x81: case 0x82: case 0x83: return extension != 7;
-    case 0x86: case 0x87: return true;
-    case 0xF6: case 0xF7: return extension == 2 || extension == 3;
-    case 0xFE: case 0xFF: return extension < 2;
-    default: return false;
+    case 0x80:
+    case 0x81:
+    case 0x82:
+    case 0x83:
+      return extension != 7;
+    case 0x86:
+    case 0x87:
+      return true;
+    case 0xF6:
+    case 0xF7:
+      return extension == 2 || extension == 3;
+    case 0xFE:
+    case 0xFF:
+      return extension < 2;
+    default:
+      return false;
   }
 }
 
-const Op* op_too_long(Interpreter& cpu, const Op*) { cpu.fault(VECTOR_GP, 0); }
+const Op* op_too_long(Interpreter& cpu, const Op*) {
+  cpu.fault(VECTOR_GP, 0);
+}
 
 // Reads bytes of one instruction; past the end of what there is, `short_` is set and zeros come.
 class Bytes {
@@ -122,8 +240,10 @@ class Bytes {
   Bytes(const uint8_t* bytes, uint32_t available) : bytes_(bytes), available_(available) {}
   uint32_t take(uint32_t size) {
     uint32_t value = 0;
-    if (at_ + size > available_) missing_ = true;
-    else std::memcpy(&value, bytes_ + at_, size);
+    if (at_ + size > available_)
+      missing_ = true;
+    else
+      std::memcpy(&value, bytes_ + at_, size);
     at_ += size;
     return value;
   }
@@ -201,41 +321,154 @@ Choice one_byte_choice(Op& op) {
   if (opcode >= 0xB0 && opcode <= 0xBF) return {move_handler(op), false};
   if (opcode >= 0xD8 && opcode <= 0xDF) return {x87_handler(op), false};
   switch (opcode) {
-    case 0x27: case 0x2F: case 0x37: case 0x3F: case 0x62: case 0xD4: case 0xD5: case 0xD6: case 0xF5: case 0xF8:
-    case 0xF9: case 0xFC: case 0xFD:
+    case 0x27:
+    case 0x2F:
+    case 0x37:
+    case 0x3F:
+    case 0x62:
+    case 0xD4:
+    case 0xD5:
+    case 0xD6:
+    case 0xF5:
+    case 0xF8:
+    case 0xF9:
+    case 0xFC:
+    case 0xFD:
       return {misc_handler(op), false};
-    case 0x68: case 0x6A: case 0xC8: case 0xC9: return {stack_handler(op), false};
-    case 0x8F: return {extension == 0 ? stack_handler(op) : nullptr, false};
-    case 0x69: case 0x6B: return {two_byte_integer_handler(op), false};
-    case 0x80: case 0x81: case 0x82: case 0x83: return {arithmetic_handler(op, extension, 2), false};
-    case 0x84: case 0x85: case 0xA8: case 0xA9: case 0xF6: case 0xF7: return {unary_handler(op), false};
-    case 0x86: case 0x87: case 0x88: case 0x89: case 0x8A: case 0x8B: case 0x8D: case 0x90: case 0x91: case 0x92:
-    case 0x93: case 0x94: case 0x95: case 0x96: case 0x97: case 0x98: case 0x99: case 0x9E: case 0x9F: case 0xA0:
-    case 0xA1: case 0xA2: case 0xA3: case 0xD7:
+    case 0x68:
+    case 0x6A:
+    case 0xC8:
+    case 0xC9:
+      return {stack_handler(op), false};
+    case 0x8F:
+      return {extension == 0 ? stack_handler(op) : nullptr, false};
+    case 0x69:
+    case 0x6B:
+      return {two_byte_integer_handler(op), false};
+    case 0x80:
+    case 0x81:
+    case 0x82:
+    case 0x83:
+      return {arithmetic_handler(op, extension, 2), false};
+    case 0x84:
+    case 0x85:
+    case 0xA8:
+    case 0xA9:
+    case 0xF6:
+    case 0xF7:
+      return {unary_handler(op), false};
+    case 0x86:
+    case 0x87:
+    case 0x88:
+    case 0x89:
+    case 0x8A:
+    case 0x8B:
+    case 0x8D:
+    case 0x90:
+    case 0x91:
+    case 0x92:
+    case 0x93:
+    case 0x94:
+    case 0x95:
+    case 0x96:
+    case 0x97:
+    case 0x98:
+    case 0x99:
+    case 0x9E:
+    case 0x9F:
+    case 0xA0:
+    case 0xA1:
+    case 0xA2:
+    case 0xA3:
+    case 0xD7:
       return {move_handler(op), false};
-    case 0xC6: case 0xC7: return {extension == 0 ? move_handler(op) : nullptr, false};
-    case 0x6C: case 0x6D: case 0x6E: case 0x6F: return {string_handler(op), true};
-    case 0xA4: case 0xA5: case 0xA6: case 0xA7: case 0xAA: case 0xAB: case 0xAC: case 0xAD: case 0xAE: case 0xAF:
+    case 0xC6:
+    case 0xC7:
+      return {extension == 0 ? move_handler(op) : nullptr, false};
+    case 0x6C:
+    case 0x6D:
+    case 0x6E:
+    case 0x6F:
+      return {string_handler(op), true};
+    case 0xA4:
+    case 0xA5:
+    case 0xA6:
+    case 0xA7:
+    case 0xAA:
+    case 0xAB:
+    case 0xAC:
+    case 0xAD:
+    case 0xAE:
+    case 0xAF:
       return {string_handler(op), false};
-    case 0xC0: case 0xC1: return {shift_handler(op, 1), false};
-    case 0xD0: case 0xD1: return {shift_handler(op, 0), false};
-    case 0xD2: case 0xD3: return {shift_handler(op, 2), false};
-    case 0x9B: return {x87_handler(op), false};
-    case 0xC2: case 0xC3: case 0xE0: case 0xE1: case 0xE2: case 0xE3: case 0xE8: case 0xE9: case 0xEB:
+    case 0xC0:
+    case 0xC1:
+      return {shift_handler(op, 1), false};
+    case 0xD0:
+    case 0xD1:
+      return {shift_handler(op, 0), false};
+    case 0xD2:
+    case 0xD3:
+      return {shift_handler(op, 2), false};
+    case 0x9B:
+      return {x87_handler(op), false};
+    case 0xC2:
+    case 0xC3:
+    case 0xE0:
+    case 0xE1:
+    case 0xE2:
+    case 0xE3:
+    case 0xE8:
+    case 0xE9:
+    case 0xEB:
       return {control_handler(op), true};
-    case 0xE4: case 0xE5: case 0xE6: case 0xE7: case 0xEC: case 0xED: case 0xEE: case 0xEF: return {port_handler(op), true};
-    case 0xFE: return {extension < 2 ? unary_handler(op) : nullptr, false};
+    case 0xE4:
+    case 0xE5:
+    case 0xE6:
+    case 0xE7:
+    case 0xEC:
+    case 0xED:
+    case 0xEE:
+    case 0xEF:
+      return {port_handler(op), true};
+    case 0xFE:
+      return {extension < 2 ? unary_handler(op) : nullptr, false};
     case 0xFF:
       if (extension < 2) return {unary_handler(op), false};
       if (extension == 2 || extension == 4) return {control_handler(op), true};
       if (extension == 6) return {stack_handler(op), false};
       return {extension == 7 ? nullptr : segment_handler(op, false), true};
-    case 0x06: case 0x0E: case 0x16: case 0x1E: case 0x8C: return {segment_handler(op, false), true};
-    case 0x07: case 0x17: case 0x1F: case 0x8E: case 0xC4: case 0xC5: case 0x9A: case 0xEA: case 0xCA: case 0xCB:
-    case 0xCC: case 0xCD: case 0xCE: case 0xCF: case 0xF1:
+    case 0x06:
+    case 0x0E:
+    case 0x16:
+    case 0x1E:
+    case 0x8C:
       return {segment_handler(op, false), true};
-    case 0x63: case 0xF4: case 0xFA: case 0xFB: case 0x9C: case 0x9D: return {system_handler(op, false), true};
-    default: return {nullptr, true};
+    case 0x07:
+    case 0x17:
+    case 0x1F:
+    case 0x8E:
+    case 0xC4:
+    case 0xC5:
+    case 0x9A:
+    case 0xEA:
+    case 0xCA:
+    case 0xCB:
+    case 0xCC:
+    case 0xCD:
+    case 0xCE:
+    case 0xCF:
+    case 0xF1:
+      return {segment_handler(op, false), true};
+    case 0x63:
+    case 0xF4:
+    case 0xFA:
+    case 0xFB:
+    case 0x9C:
+    case 0x9D:
+      return {system_handler(op, false), true};
+    default:
+      return {nullptr, true};
   }
 }
 
@@ -244,17 +477,43 @@ Choice two_byte_choice(Op& op, uint8_t mandatory_prefix) {
   if (opcode >= 0x80 && opcode <= 0x8F) return {control_handler(op), true};
   if (Handler handler = two_byte_integer_handler(op)) return {handler, false};
   switch (opcode) {
-    case 0xA0: case 0xA1: case 0xA8: case 0xA9: case 0xB2: case 0xB4: case 0xB5: return {segment_handler(op, true), true};
-    case 0x00: case 0x01: case 0x02: case 0x03: case 0x06: case 0x08: case 0x09: case 0x20: case 0x21: case 0x22:
-    case 0x23: case 0x30: case 0x31: case 0x32: case 0x33: case 0x34: case 0x35: case 0xA2:
+    case 0xA0:
+    case 0xA1:
+    case 0xA8:
+    case 0xA9:
+    case 0xB2:
+    case 0xB4:
+    case 0xB5:
+      return {segment_handler(op, true), true};
+    case 0x00:
+    case 0x01:
+    case 0x02:
+    case 0x03:
+    case 0x06:
+    case 0x08:
+    case 0x09:
+    case 0x20:
+    case 0x21:
+    case 0x22:
+    case 0x23:
+    case 0x30:
+    case 0x31:
+    case 0x32:
+    case 0x33:
+    case 0x34:
+    case 0x35:
+    case 0xA2:
       return {system_handler(op, true), true};
-    default: return {sse_handler(op, mandatory_prefix), true};
+    default:
+      return {sse_handler(op, mandatory_prefix), true};
   }
 }
 
 }  // namespace
 
-const Op* op_undefined(Interpreter& cpu, const Op*) { cpu.fault(VECTOR_UD); }
+const Op* op_undefined(Interpreter& cpu, const Op*) {
+  cpu.fault(VECTOR_UD);
+}
 
 DecodeResult decode_instruction(const uint8_t* bytes, uint32_t available, uint8_t mode, CpuModel, Op& op) {
   std::memset(&op, 0, sizeof op);
@@ -268,18 +527,42 @@ DecodeResult decode_instruction(const uint8_t* bytes, uint32_t available, uint8_
   for (bool prefixes = true; prefixes && !in.missing();) {
     opcode = static_cast<uint8_t>(in.take(1));
     switch (opcode) {
-      case 0x66: operand_prefix = true; break;
-      case 0x67: address_prefix = true; break;
-      case 0xF0: lock = true; break;
-      case 0xF2: repeat = OP_REPNE; break;
-      case 0xF3: repeat = OP_REP; break;
-      case 0x26: segment_override = ES; break;
-      case 0x2E: segment_override = CS; break;
-      case 0x36: segment_override = SS; break;
-      case 0x3E: segment_override = DS; break;
-      case 0x64: segment_override = FS; break;
-      case 0x65: segment_override = GS; break;
-      default: prefixes = false; break;
+      case 0x66:
+        operand_prefix = true;
+        break;
+      case 0x67:
+        address_prefix = true;
+        break;
+      case 0xF0:
+        lock = true;
+        break;
+      case 0xF2:
+        repeat = OP_REPNE;
+        break;
+      case 0xF3:
+        repeat = OP_REP;
+        break;
+      case 0x26:
+        segment_override = ES;
+        break;
+      case 0x2E:
+        segment_override = CS;
+        break;
+      case 0x36:
+        segment_override = SS;
+        break;
+      case 0x3E:
+        segment_override = DS;
+        break;
+      case 0x64:
+        segment_override = FS;
+        break;
+      case 0x65:
+        segment_override = GS;
+        break;
+      default:
+        prefixes = false;
+        break;
     }
   }
   const bool two_byte = opcode == 0x0F;
@@ -288,20 +571,39 @@ DecodeResult decode_instruction(const uint8_t* bytes, uint32_t available, uint8_
   op.map = two_byte ? 1 : 0;
   op.operand_size = is_byte_operand(opcode, two_byte) ? 1 : code32 != operand_prefix ? 4 : 2;
   op.address_mask = code32 != address_prefix ? 0xFFFFFFFF : 0xFFFF;
-  op.flags = static_cast<uint8_t>((mode & (OP_CODE32 | OP_STACK32)) | repeat | (op.address_mask == 0xFFFFFFFF ? OP_ADDRESS32 : 0) |
-                                  (lock ? OP_LOCK : 0) | (operand_prefix ? OP_OPERAND_SIZE : 0));
+  op.flags = static_cast<uint8_t>((mode & (OP_CODE32 | OP_STACK32)) | repeat |
+                                  (op.address_mask == 0xFFFFFFFF ? OP_ADDRESS32 : 0) | (lock ? OP_LOCK : 0) |
+                                  (operand_prefix ? OP_OPERAND_SIZE : 0));
   if (segment_override >= 0) op.segment = static_cast<uint8_t>(segment_override);
   const uint32_t wide = op.operand_size == 1 ? 1 : op.operand_size;
   const Form form = two_byte ? two_byte_form(opcode) : one_byte_form(opcode);
-  if (form == MODRM || form == MODRM_IMM8 || form == MODRM_IMM8S || form == MODRM_IMMV) decode_modrm(in, op, segment_override);
+  if (form == MODRM || form == MODRM_IMM8 || form == MODRM_IMM8S || form == MODRM_IMMV)
+    decode_modrm(in, op, segment_override);
   switch (form) {
-    case IMM8: case MODRM_IMM8: op.imm = in.take(1); break;
-    case IMM8S: case MODRM_IMM8S: op.imm = sign_extend(in.take(1), 1); break;
-    case IMM16: op.imm = in.take(2); break;
-    case IMMV: case MODRM_IMMV: op.imm = sign_extend(in.take(wide), wide); break;
-    case REL8: op.imm = sign_extend(in.take(1), 1); break;
-    case RELV: op.imm = sign_extend(in.take(op.operand_size == 2 ? 2 : 4), op.operand_size == 2 ? 2 : 4); break;
-    case OFFSET: op.displacement = in.take(op.address_mask == 0xFFFF ? 2 : 4); break;
+    case IMM8:
+    case MODRM_IMM8:
+      op.imm = in.take(1);
+      break;
+    case IMM8S:
+    case MODRM_IMM8S:
+      op.imm = sign_extend(in.take(1), 1);
+      break;
+    case IMM16:
+      op.imm = in.take(2);
+      break;
+    case IMMV:
+    case MODRM_IMMV:
+      op.imm = sign_extend(in.take(wide), wide);
+      break;
+    case REL8:
+      op.imm = sign_extend(in.take(1), 1);
+      break;
+    case RELV:
+      op.imm = sign_extend(in.take(op.operand_size == 2 ? 2 : 4), op.operand_size == 2 ? 2 : 4);
+      break;
+    case OFFSET:
+      op.displacement = in.take(op.address_mask == 0xFFFF ? 2 : 4);
+      break;
     case FAR:
       op.imm = in.take(op.operand_size == 2 ? 2 : 4);
       op.displacement = in.take(2);
@@ -310,10 +612,12 @@ DecodeResult decode_instruction(const uint8_t* bytes, uint32_t available, uint8_
       op.imm = in.take(2);
       op.displacement = in.take(1);
       break;
-    default: break;
+    default:
+      break;
   }
   // TEST has an immediate where its group's neighbours have none.
-  if (!two_byte && (opcode == 0xF6 || opcode == 0xF7) && (op.modrm >> 3 & 7) < 2) op.imm = sign_extend(in.take(wide), wide);
+  if (!two_byte && (opcode == 0xF6 || opcode == 0xF7) && (op.modrm >> 3 & 7) < 2)
+    op.imm = sign_extend(in.take(wide), wide);
 
   // Registers that stand in the opcode, and accumulator forms.
   if (form == NONE || form == IMMV || form == IMM8) {

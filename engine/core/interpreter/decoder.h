@@ -9,9 +9,9 @@
 namespace bancada {
 
 enum class DecodeResult : uint8_t {
-  goes_on,      // straight on
-  ends_block,   // control transfer, or something that changes how what follows is decoded or run
-  needs_more,   // the instruction is longer than the bytes there are
+  goes_on,     // straight on
+  ends_block,  // control transfer, or something that changes how what follows is decoded or run
+  needs_more,  // the instruction is longer than the bytes there are
 };
 
 // Op::map of relative branches: `imm` is relative to the end of the instruction until the block cache adds that.

@@ -49,7 +49,8 @@ Segment checked_stack_segment(Interpreter& cpu, uint16_t selector, uint8_t cpl, 
   const uint32_t error = selector & SELECTOR_INDEX_TI;
   if (is_null(selector)) cpu.fault(vector, 0);
   Descriptor descriptor = fetch_descriptor(cpu, selector, vector);
-  if ((selector & SELECTOR_RPL) != cpl || !descriptor.is_writable_data() || descriptor.dpl() != cpl) cpu.fault(vector, error);
+  if ((selector & SELECTOR_RPL) != cpl || !descriptor.is_writable_data() || descriptor.dpl() != cpl)
+    cpu.fault(vector, error);
   if (!descriptor.present()) cpu.fault(VECTOR_SS, error);
   mark_accessed(cpu, descriptor);
   return descriptor.segment(selector);

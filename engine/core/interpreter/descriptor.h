@@ -68,7 +68,9 @@ struct Descriptor {
   }
 };
 
-inline bool is_null(uint16_t selector) { return (selector & SELECTOR_INDEX_TI) == 0; }
+inline bool is_null(uint16_t selector) {
+  return (selector & SELECTOR_INDEX_TI) == 0;
+}
 
 // A segment register that holds a null selector: every access faults.
 inline Segment null_segment(uint16_t selector) {
@@ -81,8 +83,8 @@ inline Segment null_segment(uint16_t selector) {
 inline void load_real_segment(Segment& segment, uint16_t selector) {
   segment.selector = selector;
   segment.base = uint32_t{selector} << 4;
-  segment.access = static_cast<uint16_t>((segment.access & (ACCESS_DB | ACCESS_G | ACCESS_AVL)) | ACCESS_PRESENT | ACCESS_S |
-                                         ACCESS_WRITABLE | ACCESS_ACCESSED);
+  segment.access = static_cast<uint16_t>((segment.access & (ACCESS_DB | ACCESS_G | ACCESS_AVL)) | ACCESS_PRESENT |
+                                         ACCESS_S | ACCESS_WRITABLE | ACCESS_ACCESSED);
   segment.update_spans();
 }
 
@@ -112,7 +114,8 @@ class StackWriter {
   StackWriter(Interpreter& cpu, const Segment& ss, uint32_t esp, bool user, uint16_t error_code)
       : cpu_(cpu), ss_(ss), esp_(esp), mask_(ss.is_big() ? 0xFFFFFFFF : 0xFFFF), user_(user), error_code_(error_code) {}
   // The current stack.
-  explicit StackWriter(Interpreter& cpu) : StackWriter(cpu, cpu.state_.seg[SS], cpu.state_.gpr[ESP], cpu.state_.cpl == 3, 0) {}
+  explicit StackWriter(Interpreter& cpu)
+      : StackWriter(cpu, cpu.state_.seg[SS], cpu.state_.gpr[ESP], cpu.state_.cpl == 3, 0) {}
 
   void push(uint32_t value, int size);
   uint32_t esp() const { return esp_; }

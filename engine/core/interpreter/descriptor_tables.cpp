@@ -17,7 +17,9 @@ void require_cpl0(Interpreter& cpu) {
   if (cpu.state_.cpl != 0) cpu.fault(VECTOR_GP, 0);
 }
 
-SegmentRegister segment_of(const Op* op) { return static_cast<SegmentRegister>(op->segment); }
+SegmentRegister segment_of(const Op* op) {
+  return static_cast<SegmentRegister>(op->segment);
+}
 
 uint16_t read_selector_operand(Interpreter& cpu, const Op* op) {
   if (op->flags & OP_MEMORY) return cpu.read<uint16_t>(segment_of(op), cpu.effective_address(op));
@@ -95,10 +97,10 @@ bool has_type(const Descriptor& descriptor, uint32_t system_types) {
   return !descriptor.is_system() || ((system_types >> descriptor.type()) & 1);
 }
 
-constexpr uint32_t TYPES_WITH_LIMIT = 1u << TYPE_TSS_16 | 1u << TYPE_LDT | 1u << TYPE_TSS_16_BUSY | 1u << TYPE_TSS_32 |
-                                      1u << TYPE_TSS_32_BUSY;
-constexpr uint32_t TYPES_WITH_RIGHTS = TYPES_WITH_LIMIT | 1u << TYPE_CALL_GATE_16 | 1u << TYPE_TASK_GATE |
-                                       1u << TYPE_CALL_GATE_32;
+constexpr uint32_t TYPES_WITH_LIMIT =
+    1u << TYPE_TSS_16 | 1u << TYPE_LDT | 1u << TYPE_TSS_16_BUSY | 1u << TYPE_TSS_32 | 1u << TYPE_TSS_32_BUSY;
+constexpr uint32_t TYPES_WITH_RIGHTS =
+    TYPES_WITH_LIMIT | 1u << TYPE_CALL_GATE_16 | 1u << TYPE_TASK_GATE | 1u << TYPE_CALL_GATE_32;
 
 const Op* lar(Interpreter& cpu, const Op* op) {
   require_protected(cpu);
@@ -166,8 +168,12 @@ const Op* store_table(Interpreter& cpu, const Op* op, const DescriptorTable& tab
   return NEXT(cpu, op);
 }
 
-const Op* sgdt(Interpreter& cpu, const Op* op) { return store_table(cpu, op, cpu.state_.gdtr); }
-const Op* sidt(Interpreter& cpu, const Op* op) { return store_table(cpu, op, cpu.state_.idtr); }
+const Op* sgdt(Interpreter& cpu, const Op* op) {
+  return store_table(cpu, op, cpu.state_.gdtr);
+}
+const Op* sidt(Interpreter& cpu, const Op* op) {
+  return store_table(cpu, op, cpu.state_.idtr);
+}
 
 const Op* load_table(Interpreter& cpu, const Op* op, DescriptorTable& table) {
   require_cpl0(cpu);
@@ -178,8 +184,12 @@ const Op* load_table(Interpreter& cpu, const Op* op, DescriptorTable& table) {
   return NEXT(cpu, op);
 }
 
-const Op* lgdt(Interpreter& cpu, const Op* op) { return load_table(cpu, op, cpu.state_.gdtr); }
-const Op* lidt(Interpreter& cpu, const Op* op) { return load_table(cpu, op, cpu.state_.idtr); }
+const Op* lgdt(Interpreter& cpu, const Op* op) {
+  return load_table(cpu, op, cpu.state_.gdtr);
+}
+const Op* lidt(Interpreter& cpu, const Op* op) {
+  return load_table(cpu, op, cpu.state_.idtr);
+}
 
 }  // namespace
 
@@ -196,9 +206,12 @@ Handler descriptor_table_handler(const Op& op, bool two_byte) {
       constexpr Handler HANDLERS[8] = {sgdt, sidt, lgdt, lidt, nullptr, nullptr, nullptr, nullptr};
       return memory ? HANDLERS[reg] : nullptr;
     }
-    case 0x02: return lar;
-    case 0x03: return lsl;
-    default: return nullptr;
+    case 0x02:
+      return lar;
+    case 0x03:
+      return lsl;
+    default:
+      return nullptr;
   }
 }
 

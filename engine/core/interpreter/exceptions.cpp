@@ -1,7 +1,8 @@
-// Faults and the delivery of events: IVT, interrupt, trap and task gates (SDM vol. 3, ch. 6; virtual-8086 mode: ch. 20).
+// Faults and the delivery of events: IVT, interrupt, trap and task gates (SDM vol. 3, ch. 6; virtual-8086 mode: ch.
+// 20).
 #include "descriptor.h"
-#include "memory_access.h"
 #include "lazy_flags.h"
+#include "memory_access.h"
 #include "v86.h"
 
 namespace bancada {

@@ -12,7 +12,9 @@ namespace bancada {
 
 namespace {
 
-bool has_plain_segments(const CpuState& state) { return !state.protected_mode() || state.v86(); }
+bool has_plain_segments(const CpuState& state) {
+  return !state.protected_mode() || state.v86();
+}
 
 void load_plain_code_segment(CpuState& state, uint16_t selector) {
   if (state.v86()) {
@@ -345,7 +347,8 @@ struct FarPointer {
 FarPointer read_far_pointer(Interpreter& cpu, const Op* op) {
   const auto segment = static_cast<SegmentRegister>(op->segment);
   const uint32_t address = cpu.effective_address(op);
-  const uint32_t offset = op->operand_size == 4 ? cpu.read<uint32_t>(segment, address) : cpu.read<uint16_t>(segment, address);
+  const uint32_t offset =
+      op->operand_size == 4 ? cpu.read<uint32_t>(segment, address) : cpu.read<uint16_t>(segment, address);
   return {cpu.read<uint16_t>(segment, (address + op->operand_size) & op->address_mask), offset};
 }
 
@@ -407,23 +410,36 @@ const Op* int1(Interpreter& cpu, const Op*) {
 Handler far_transfer_handler(const Op& op) {
   const bool memory = (op.flags & OP_MEMORY) != 0;
   switch (op.opcode) {
-    case 0x9A: return call_direct;
-    case 0xEA: return jump_direct;
-    case 0xCA: return return_far_release;
-    case 0xCB: return return_far;
-    case 0xCC: return int3;
-    case 0xCD: return int_n;
-    case 0xCE: return into;
-    case 0xCF: return iret;
-    case 0xF1: return int1;
+    case 0x9A:
+      return call_direct;
+    case 0xEA:
+      return jump_direct;
+    case 0xCA:
+      return return_far_release;
+    case 0xCB:
+      return return_far;
+    case 0xCC:
+      return int3;
+    case 0xCD:
+      return int_n;
+    case 0xCE:
+      return into;
+    case 0xCF:
+      return iret;
+    case 0xF1:
+      return int1;
     case 0xFF:
       if (!memory) return nullptr;
       switch ((op.modrm >> 3) & 7) {
-        case 3: return call_indirect;
-        case 5: return jump_indirect;
-        default: return nullptr;
+        case 3:
+          return call_indirect;
+        case 5:
+          return jump_indirect;
+        default:
+          return nullptr;
       }
-    default: return nullptr;
+    default:
+      return nullptr;
   }
 }
 

@@ -15,7 +15,8 @@
 //
 // Who lives where: dispatch and run loop in run_loop.cpp, block cache in block_cache.*, decoding in decoder.*,
 // memory access in memory_access.{h,cpp}, flags in lazy_flags.h, semantics by SDM group in alu, shift, string,
-// control, segment, system, x87; page walk in paging.cpp, delivery of events in exceptions.cpp, task switches in task_switch.cpp.
+// control, segment, system, x87; page walk in paging.cpp, delivery of events in exceptions.cpp, task switches in
+// task_switch.cpp.
 #pragma once
 
 #include <bitset>
@@ -68,8 +69,8 @@ class Interpreter final : public Vcpu, private MemoryObserver {
 
   // -- Flags (lazy_flags.h, all inline): the six status flags of the last result.
   uint32_t flag_result_ = 1, flag_carries_ = 0;
-  uint32_t flags() const;                 // EFLAGS with the status flags joined in
-  void store_flags(uint32_t eflags);      // sets status and control bits alike; no privilege checks
+  uint32_t flags() const;                  // EFLAGS with the status flags joined in
+  void store_flags(uint32_t eflags);       // sets status and control bits alike; no privilege checks
   void set_status_flags(uint32_t eflags);  // only the six status flags, of the six bits given
 
   // -- Faults (exceptions.cpp)
@@ -91,16 +92,23 @@ class Interpreter final : public Vcpu, private MemoryObserver {
   void deliver(uint8_t vector, EventKind kind, bool has_error, uint32_t error_code, uint32_t return_eip);
 
   // -- Memory (memory_access.h): with all checks of segment, privilege and paging.
-  template <typename T> T read(SegmentRegister segment, uint32_t offset);
-  template <typename T> void write(SegmentRegister segment, uint32_t offset, T value);
+  template <typename T>
+  T read(SegmentRegister segment, uint32_t offset);
+  template <typename T>
+  void write(SegmentRegister segment, uint32_t offset, T value);
   // Read-modify-write: check_write faults as a write would, before anything is read.
-  template <typename T> void check_write(SegmentRegister segment, uint32_t offset);
+  template <typename T>
+  void check_write(SegmentRegister segment, uint32_t offset);
   // Linear address after the segment checks for `size` bytes; faults with SS or GP(0).
   uint32_t linear_address(SegmentRegister segment, uint32_t offset, uint32_t size, Access access);
-  template <typename T> T read_linear_user(uint32_t linear);               // as the current CPL
-  template <typename T> void write_linear_user(uint32_t linear, T value);  // as the current CPL
-  template <typename T> T read_system(uint32_t linear);                    // descriptor tables, TSS: supervisor
-  template <typename T> void write_system(uint32_t linear, T value);
+  template <typename T>
+  T read_linear_user(uint32_t linear);  // as the current CPL
+  template <typename T>
+  void write_linear_user(uint32_t linear, T value);  // as the current CPL
+  template <typename T>
+  T read_system(uint32_t linear);  // descriptor tables, TSS: supervisor
+  template <typename T>
+  void write_system(uint32_t linear, T value);
   uint32_t effective_address(const Op* op) const {
     return (state_.gpr[op->base] + (state_.gpr[op->index] << op->scale) + op->displacement) & op->address_mask;
   }
@@ -140,8 +148,8 @@ class Interpreter final : public Vcpu, private MemoryObserver {
   void code_mappings_changed();
 
   // -- Control
-  const Op* current_ = nullptr;   // the instruction being executed
-  uint32_t block_eip_ = 0;        // EIP of the current block's first byte
+  const Op* current_ = nullptr;  // the instruction being executed
+  uint32_t block_eip_ = 0;       // EIP of the current block's first byte
   uint32_t current_eip() const { return block_eip_ + current_->offset; }
   // Not cut to 16 bits: running over the end of a 64 KiB segment is a limit fault, not a wrap.
   uint32_t next_eip() const { return block_eip_ + current_->offset + current_->length; }
@@ -181,9 +189,9 @@ class Interpreter final : public Vcpu, private MemoryObserver {
   // It is in use with paging off too. flush_tlb(false) must clear all sets of both arrays. An entry of a global
   // page has TLB_GLOBAL in `kind`, taken from translated_global_.
   struct TlbEntry {
-    uint32_t tag;      // linear page address, TLB_INVALID, or page address + TLB_CODE
-    uint32_t kind;     // 0 or TLB_GLOBAL
-    uint64_t addend;   // host address minus linear address
+    uint32_t tag;     // linear page address, TLB_INVALID, or page address + TLB_CODE
+    uint32_t kind;    // 0 or TLB_GLOBAL
+    uint64_t addend;  // host address minus linear address
   };
   static constexpr uint32_t TLB_ENTRIES = 1024;
   static constexpr uint32_t TLB_INVALID = 1;  // never equals a page address
@@ -192,15 +200,15 @@ class Interpreter final : public Vcpu, private MemoryObserver {
   static constexpr uint32_t TLB_SETS = 3;
   TlbEntry tlb_read_[TLB_SETS][TLB_ENTRIES];
   TlbEntry tlb_write_[TLB_SETS][TLB_ENTRIES];
-  uint8_t tlb_set_ = 0;             // the set of the current privilege
+  uint8_t tlb_set_ = 0;                   // the set of the current privilege
   std::bitset<1024> large_page_regions_;  // paging.cpp: 4 MiB regions where entries come from large pages
-  bool translated_global_ = false;  // translate(): the page of the last call was global (CR4.PGE and PTE.G)
+  bool translated_global_ = false;        // translate(): the page of the last call was global (CR4.PGE and PTE.G)
 
   // -- What block-to-block jumps look at (dispatch.h).
-  uint64_t retired_base_ = 0;  // instructions retired before the current block; REP counts each iteration
-  uint64_t limit_ = 0;         // a block that could retire beyond it is left to the run loop
-  uint64_t code_span_ = 0;     // CS.limit + 1
-  uint32_t fetch_context_ = 0;  // changes with every new mapping of code; low bits: decode mode and privilege
+  uint64_t retired_base_ = 0;     // instructions retired before the current block; REP counts each iteration
+  uint64_t limit_ = 0;            // a block that could retire beyond it is left to the run loop
+  uint64_t code_span_ = 0;        // CS.limit + 1
+  uint32_t fetch_context_ = 0;    // changes with every new mapping of code; low bits: decode mode and privilege
   const Op* unlinked_ = nullptr;  // the direct branch that left the block for want of a link
   struct JumpEntry {
     uint64_t key;  // linear address, fetch_context_ above it

@@ -52,7 +52,9 @@ const Op* sti(Interpreter& cpu, const Op* op) {
   return leave_after(cpu);
 }
 
-bool has_virtual_flags(const CpuState& state) { return state.v86() && state.iopl() < 3; }
+bool has_virtual_flags(const CpuState& state) {
+  return state.v86() && state.iopl() < 3;
+}
 
 const Op* pushf(Interpreter& cpu, const Op* op) {
   const CpuState& state = cpu.state_;
@@ -99,11 +101,16 @@ const Op* popf(Interpreter& cpu, const Op* op) {
 
 Handler interrupt_flag_handler(const Op& op) {
   switch (op.opcode) {
-    case 0x9C: return pushf;
-    case 0x9D: return popf;
-    case 0xFA: return cli;
-    case 0xFB: return sti;
-    default: return nullptr;
+    case 0x9C:
+      return pushf;
+    case 0x9D:
+      return popf;
+    case 0xFA:
+      return cli;
+    case 0xFB:
+      return sti;
+    default:
+      return nullptr;
   }
 }
 

@@ -13,7 +13,9 @@ namespace {
 }
 
 // Whether CPL 3 code asked for alignment checks: CR0.AM and EFLAGS.AC.
-bool checks_alignment(const Interpreter& cpu, uint8_t set) { return set == 2 && cpu.user_; }
+bool checks_alignment(const Interpreter& cpu, uint8_t set) {
+  return set == 2 && cpu.user_;
+}
 
 // Makes the TLB entry for a load and returns the physical address.
 uint32_t fill_read(Interpreter& cpu, uint32_t linear, uint8_t set) {
@@ -32,9 +34,10 @@ uint32_t fill_write(Interpreter& cpu, uint32_t linear, uint8_t set) {
   if ((flags & PAGE_WRITE) && set < 2) {
     const uint32_t page = linear & PAGE_MASK;
     if (flags & PAGE_TRACK_DIRTY) cpu.memory().mark_dirty(physical);
-    cpu.tlb_write_[set][tlb_index(linear)] = {page | ((flags & PAGE_HAS_CODE) ? Interpreter::TLB_CODE : 0),
-                                              (physical & PAGE_MASK) | (cpu.translated_global_ ? Interpreter::TLB_GLOBAL : 0u),
-                                              reinterpret_cast<uint64_t>(cpu.memory().host_page(physical)) - page};
+    cpu.tlb_write_[set][tlb_index(linear)] = {
+        page | ((flags & PAGE_HAS_CODE) ? Interpreter::TLB_CODE : 0),
+        (physical & PAGE_MASK) | (cpu.translated_global_ ? Interpreter::TLB_GLOBAL : 0u),
+        reinterpret_cast<uint64_t>(cpu.memory().host_page(physical)) - page};
   }
   return physical;
 }

@@ -8,12 +8,18 @@
 namespace bancada {
 
 // Slow paths (memory_access.cpp): every check, page crossings, devices, ROM, code pages.
-template <typename T> T read_slow(Interpreter& cpu, SegmentRegister segment, uint32_t offset);
-template <typename T> void write_slow(Interpreter& cpu, SegmentRegister segment, uint32_t offset, T value);
-template <typename T> T read_linear_slow(Interpreter& cpu, uint32_t linear, uint8_t set);
-template <typename T> void write_linear_slow(Interpreter& cpu, uint32_t linear, T value, uint8_t set);
+template <typename T>
+T read_slow(Interpreter& cpu, SegmentRegister segment, uint32_t offset);
+template <typename T>
+void write_slow(Interpreter& cpu, SegmentRegister segment, uint32_t offset, T value);
+template <typename T>
+T read_linear_slow(Interpreter& cpu, uint32_t linear, uint8_t set);
+template <typename T>
+void write_linear_slow(Interpreter& cpu, uint32_t linear, T value, uint8_t set);
 
-constexpr uint32_t tlb_index(uint32_t linear) { return (linear >> 12) & (Interpreter::TLB_ENTRIES - 1); }
+constexpr uint32_t tlb_index(uint32_t linear) {
+  return (linear >> 12) & (Interpreter::TLB_ENTRIES - 1);
+}
 
 template <typename T>
 inline T load_host(const void* from) {
@@ -91,7 +97,8 @@ inline void Interpreter::check_write(SegmentRegister segment, uint32_t offset) {
   if (static_cast<uint64_t>(offset) + sizeof(T) <= s.write_span) [[likely]] {
     linear = s.base + offset;
     const TlbEntry& entry = tlb_write_[tlb_set_][tlb_index(linear)];
-    if (((linear + (sizeof(T) - 1)) & PAGE_MASK) == (entry.tag & PAGE_MASK) && entry.tag != TLB_INVALID) [[likely]] return;
+    if (((linear + (sizeof(T) - 1)) & PAGE_MASK) == (entry.tag & PAGE_MASK) && entry.tag != TLB_INVALID) [[likely]]
+      return;
   } else {
     linear = linear_address(segment, offset, sizeof(T), Access::write);
   }
@@ -101,8 +108,10 @@ inline void Interpreter::check_write(SegmentRegister segment, uint32_t offset) {
 inline void Interpreter::push(uint32_t value, int size) {
   const uint32_t esp = state_.gpr[ESP];
   const uint32_t offset = (esp - static_cast<uint32_t>(size)) & stack_mask_;
-  if (size == 2) write<uint16_t>(SS, offset, static_cast<uint16_t>(value));
-  else write<uint32_t>(SS, offset, value);
+  if (size == 2)
+    write<uint16_t>(SS, offset, static_cast<uint16_t>(value));
+  else
+    write<uint32_t>(SS, offset, value);
   state_.gpr[ESP] = (esp & ~stack_mask_) | offset;
 }
 

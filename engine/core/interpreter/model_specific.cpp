@@ -53,11 +53,13 @@ uint64_t time_stamp(Interpreter& cpu) {
 
 // The register among MTRRs with memory behind it, or nullptr.
 uint64_t* mtrr(Msrs& msr, uint32_t index) {
-  if (index >= MSR_MTRR_PHYSBASE0 && index < MSR_MTRR_FIRST_AFTER_VARIABLE) return &msr.mtrr_variable[index - MSR_MTRR_PHYSBASE0];
+  if (index >= MSR_MTRR_PHYSBASE0 && index < MSR_MTRR_FIRST_AFTER_VARIABLE)
+    return &msr.mtrr_variable[index - MSR_MTRR_PHYSBASE0];
   if (index == MSR_MTRR_FIX64K) return &msr.mtrr_fixed[0];
   if (index == MSR_MTRR_FIX16K_80000) return &msr.mtrr_fixed[1];
   if (index == MSR_MTRR_FIX16K_A0000) return &msr.mtrr_fixed[2];
-  if (index >= MSR_MTRR_FIX4K_FIRST && index <= MSR_MTRR_FIX4K_LAST) return &msr.mtrr_fixed[3 + index - MSR_MTRR_FIX4K_FIRST];
+  if (index >= MSR_MTRR_FIX4K_FIRST && index <= MSR_MTRR_FIX4K_LAST)
+    return &msr.mtrr_fixed[3 + index - MSR_MTRR_FIX4K_FIRST];
   if (index == MSR_MTRR_DEF_TYPE) return &msr.mtrr_def_type;
   return nullptr;
 }
@@ -76,8 +78,10 @@ bool is_inert(uint32_t index) {
     case MSR_MCG_STATUS:
     case MSR_PERFEVTSEL0:
     case MSR_PERFEVTSEL1:
-    case MSR_DEBUGCTL: return true;
-    default: return index >= MSR_LASTBRANCHFROMIP && index <= MSR_LASTINTTOIP;
+    case MSR_DEBUGCTL:
+      return true;
+    default:
+      return index >= MSR_LASTBRANCHFROMIP && index <= MSR_LASTINTTOIP;
   }
 }
 
@@ -94,10 +98,17 @@ bool read_msr(Interpreter& cpu, uint32_t index, uint64_t& value) {
   }
   if (facts.has(FEATURE_SEP)) {
     switch (index) {
-      case MSR_SYSENTER_CS: value = msr.sysenter_cs; return true;
-      case MSR_SYSENTER_ESP: value = msr.sysenter_esp; return true;
-      case MSR_SYSENTER_EIP: value = msr.sysenter_eip; return true;
-      default: break;
+      case MSR_SYSENTER_CS:
+        value = msr.sysenter_cs;
+        return true;
+      case MSR_SYSENTER_ESP:
+        value = msr.sysenter_esp;
+        return true;
+      case MSR_SYSENTER_EIP:
+        value = msr.sysenter_eip;
+        return true;
+      default:
+        break;
     }
   }
   if (facts.has(FEATURE_PAT) && index == MSR_PAT) {
@@ -135,10 +146,17 @@ bool write_msr(Interpreter& cpu, uint32_t index, uint64_t value) {
   if (index == MSR_P5_MC_ADDR || index == MSR_P5_MC_TYPE) return true;
   if (facts.has(FEATURE_SEP)) {
     switch (index) {
-      case MSR_SYSENTER_CS: msr.sysenter_cs = low; return true;
-      case MSR_SYSENTER_ESP: msr.sysenter_esp = low; return true;
-      case MSR_SYSENTER_EIP: msr.sysenter_eip = low; return true;
-      default: break;
+      case MSR_SYSENTER_CS:
+        msr.sysenter_cs = low;
+        return true;
+      case MSR_SYSENTER_ESP:
+        msr.sysenter_esp = low;
+        return true;
+      case MSR_SYSENTER_EIP:
+        msr.sysenter_eip = low;
+        return true;
+      default:
+        break;
     }
   }
   if (facts.has(FEATURE_PAT) && index == MSR_PAT) {
@@ -222,12 +240,18 @@ const Op* cpuid_instruction(Interpreter& cpu, const Op* op) {
 
 Handler model_specific_handler(const Op& op) {
   switch (op.opcode) {
-    case 0x30: return wrmsr;
-    case 0x31: return rdtsc;
-    case 0x32: return rdmsr;
-    case 0x33: return rdpmc;
-    case 0xA2: return cpuid_instruction;
-    default: return nullptr;
+    case 0x30:
+      return wrmsr;
+    case 0x31:
+      return rdtsc;
+    case 0x32:
+      return rdmsr;
+    case 0x33:
+      return rdpmc;
+    case 0xA2:
+      return cpuid_instruction;
+    default:
+      return nullptr;
   }
 }
 

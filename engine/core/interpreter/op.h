@@ -14,13 +14,13 @@ struct Block;
 using Handler = const Op* (*)(Interpreter&, const Op*);
 
 enum OpFlags : uint8_t {
-  OP_MEMORY = 1,   // the ModRM operand is memory (mod != 3)
-  OP_LOCK = 2,     // LOCK prefix, checked legal by the decoder
-  OP_REPNE = 4,    // F2
-  OP_REP = 8,      // F3
+  OP_MEMORY = 1,  // the ModRM operand is memory (mod != 3)
+  OP_LOCK = 2,    // LOCK prefix, checked legal by the decoder
+  OP_REPNE = 4,   // F2
+  OP_REP = 8,     // F3
   OP_ADDRESS32 = 16,
-  OP_CODE32 = 32,       // CS.D of the block
-  OP_STACK32 = 64,      // SS.B of the block
+  OP_CODE32 = 32,         // CS.D of the block
+  OP_STACK32 = 64,        // SS.B of the block
   OP_OPERAND_SIZE = 128,  // 66 prefix
 };
 
@@ -36,16 +36,16 @@ struct Op {
   uint16_t offset;        // of this instruction from the block's first byte
   uint8_t opcode;         // last opcode byte
   uint8_t modrm;
-  uint8_t reg;            // ModRM.reg, or the register in the opcode
-  uint8_t rm;             // ModRM.rm when not OP_MEMORY
-  uint8_t base, index;    // of the memory operand; NO_REGISTER reads zero
-  uint8_t scale;          // shift count of the index
-  uint8_t segment;        // SegmentRegister, overrides applied
-  uint8_t operand_size;   // 1, 2 or 4 bytes
-  uint8_t flags;          // OpFlags
-  uint8_t length;         // bytes
-  uint8_t position;       // index in the block: instructions retired before this one
-  uint8_t map;            // 0 one-byte opcodes, 1 the 0F map
+  uint8_t reg;           // ModRM.reg, or the register in the opcode
+  uint8_t rm;            // ModRM.rm when not OP_MEMORY
+  uint8_t base, index;   // of the memory operand; NO_REGISTER reads zero
+  uint8_t scale;         // shift count of the index
+  uint8_t segment;       // SegmentRegister, overrides applied
+  uint8_t operand_size;  // 1, 2 or 4 bytes
+  uint8_t flags;         // OpFlags
+  uint8_t length;        // bytes
+  uint8_t position;      // index in the block: instructions retired before this one
+  uint8_t map;           // 0 one-byte opcodes, 1 the 0F map
 };
 static_assert(sizeof(Op) <= 48);
 

@@ -30,7 +30,7 @@ constexpr uint32_t CR3_WITHOUT_PAE = 0xFFFFF018;
 
 // One walk. Entries are kept so that their accessed and dirty bits can be set afterwards.
 struct Walk {
-  uint32_t error = 0;       // 0, PF_PRESENT or PF_PRESENT | PF_RESERVED; `mapped` tells
+  uint32_t error = 0;  // 0, PF_PRESENT or PF_PRESENT | PF_RESERVED; `mapped` tells
   bool mapped = false;
   bool descended = false;  // the directory entry led to a table
   bool large = false;
@@ -243,7 +243,8 @@ void Interpreter::load_cr0(uint32_t value) {
 
 void Interpreter::load_cr3(uint32_t value) {
   const bool pae = (state_.cr4 & CR4_PAE) != 0;
-  if (pae && (state_.cr0 & CR0_PG) && !read_pdptes(memory_, value, cpu_facts(model_), state_.pdpte)) fault(VECTOR_GP, 0);
+  if (pae && (state_.cr0 & CR0_PG) && !read_pdptes(memory_, value, cpu_facts(model_), state_.pdpte))
+    fault(VECTOR_GP, 0);
   state_.cr3 = value & (pae ? CR3_WITH_PAE : CR3_WITHOUT_PAE);
   flush_tlb((state_.cr4 & CR4_PGE) != 0);
 }

@@ -56,7 +56,9 @@ void Interpreter::reset() {
   state_changed();
 }
 
-uint64_t Interpreter::retired() const { return retired_base_ + current_->position; }
+uint64_t Interpreter::retired() const {
+  return retired_base_ + current_->position;
+}
 
 CpuState& Interpreter::state() {
   state_.eflags = flags();
@@ -93,7 +95,9 @@ void Interpreter::code_mappings_changed() {
   segments_changed();
 }
 
-void Interpreter::debug_registers_changed() { data_breakpoints_ = state_.dr[7] & 0xFF; }
+void Interpreter::debug_registers_changed() {
+  data_breakpoints_ = state_.dr[7] & 0xFF;
+}
 
 void Interpreter::break_after_current() {
   limit_ = 0;
@@ -108,7 +112,9 @@ void Interpreter::code_changed(uint32_t physical, uint32_t length) {
   }
 }
 
-void Interpreter::map_changed() { flush_tlb(false); }
+void Interpreter::map_changed() {
+  flush_tlb(false);
+}
 
 void Interpreter::forget_stores_to(uint32_t physical) {
   for (auto& set : tlb_write_) {
@@ -118,9 +124,13 @@ void Interpreter::forget_stores_to(uint32_t physical) {
   }
 }
 
-ExitReason Interpreter::run() { return loop(UINT64_MAX); }
+ExitReason Interpreter::run() {
+  return loop(UINT64_MAX);
+}
 
-ExitReason Interpreter::run_for(uint64_t instructions) { return loop(retired() + instructions); }
+ExitReason Interpreter::run_for(uint64_t instructions) {
+  return loop(retired() + instructions);
+}
 
 ExitReason Interpreter::loop(uint64_t stop_at) {
   if (setjmp(fault_exit_) != 0) {
@@ -227,7 +237,9 @@ void Interpreter::execute(const Op* op) {
 #endif
 }
 
-uint32_t Interpreter::fetch(uint32_t linear) { return translate(linear, Access::fetch, user_); }
+uint32_t Interpreter::fetch(uint32_t linear) {
+  return translate(linear, Access::fetch, user_);
+}
 
 void Interpreter::run_blocks() {
   const uint32_t eip = state_.eip;
@@ -250,8 +262,10 @@ void Interpreter::run_blocks() {
   // Near the end of the segment only what fits.
   while (count > 0 && eip + block->ops[count - 1].offset + block->ops[count - 1].length > code_span_) --count;
   if (count == 0) fault(VECTOR_GP, 0);
-  if (count == block->count) execute(block->ops);
-  else run_piece(block->ops, static_cast<uint32_t>(count));
+  if (count == block->count)
+    execute(block->ops);
+  else
+    run_piece(block->ops, static_cast<uint32_t>(count));
 }
 
 void Interpreter::run_piece(const Op* ops, uint32_t count) {

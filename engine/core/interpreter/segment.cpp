@@ -21,7 +21,8 @@ void Interpreter::load_segment(SegmentRegister segment, uint16_t selector) {
     Descriptor descriptor = fetch_descriptor(*this, selector, VECTOR_GP);
     if (!descriptor.is_readable()) fault(VECTOR_GP, error);
     const uint8_t rpl = selector & SELECTOR_RPL;
-    if (!descriptor.is_conforming() && (descriptor.dpl() < rpl || descriptor.dpl() < state_.cpl)) fault(VECTOR_GP, error);
+    if (!descriptor.is_conforming() && (descriptor.dpl() < rpl || descriptor.dpl() < state_.cpl))
+      fault(VECTOR_GP, error);
     if (!descriptor.present()) fault(VECTOR_NP, error);
     mark_accessed(*this, descriptor);
     state_.seg[segment] = descriptor.segment(selector);
@@ -58,7 +59,8 @@ const Op* pop_segment(Interpreter& cpu, const Op* op) {
 
 const Op* store_segment_to_memory(Interpreter& cpu, const Op* op) {
   const uint8_t segment = (op->modrm >> 3) & 7;
-  cpu.write<uint16_t>(static_cast<SegmentRegister>(op->segment), cpu.effective_address(op), cpu.state_.seg[segment].selector);
+  cpu.write<uint16_t>(static_cast<SegmentRegister>(op->segment), cpu.effective_address(op),
+                      cpu.state_.seg[segment].selector);
   return NEXT(cpu, op);
 }
 
@@ -107,41 +109,61 @@ Handler one_byte_handler(const Op& op) {
   const bool memory = (op.flags & OP_MEMORY) != 0;
   const uint8_t reg = (op.modrm >> 3) & 7;
   switch (op.opcode) {
-    case 0x06: return push_segment<ES>;
-    case 0x0E: return push_segment<CS>;
-    case 0x16: return push_segment<SS>;
-    case 0x1E: return push_segment<DS>;
-    case 0x07: return pop_segment<ES>;
-    case 0x17: return pop_segment<SS>;
-    case 0x1F: return pop_segment<DS>;
+    case 0x06:
+      return push_segment<ES>;
+    case 0x0E:
+      return push_segment<CS>;
+    case 0x16:
+      return push_segment<SS>;
+    case 0x1E:
+      return push_segment<DS>;
+    case 0x07:
+      return pop_segment<ES>;
+    case 0x17:
+      return pop_segment<SS>;
+    case 0x1F:
+      return pop_segment<DS>;
     case 0x8C:
       if (reg > GS) return nullptr;
       return memory ? store_segment_to_memory : store_segment_to_register;
     case 0x8E:
       if (reg > GS || reg == CS) return nullptr;
       return memory ? load_segment_from_memory : load_segment_from_register;
-    case 0xC4: return memory ? load_far_pointer<ES> : nullptr;
-    case 0xC5: return memory ? load_far_pointer<DS> : nullptr;
-    default: return far_transfer_handler(op);
+    case 0xC4:
+      return memory ? load_far_pointer<ES> : nullptr;
+    case 0xC5:
+      return memory ? load_far_pointer<DS> : nullptr;
+    default:
+      return far_transfer_handler(op);
   }
 }
 
 Handler two_byte_handler(const Op& op) {
   const bool memory = (op.flags & OP_MEMORY) != 0;
   switch (op.opcode) {
-    case 0xA0: return push_segment<FS>;
-    case 0xA8: return push_segment<GS>;
-    case 0xA1: return pop_segment<FS>;
-    case 0xA9: return pop_segment<GS>;
-    case 0xB2: return memory ? load_far_pointer<SS> : nullptr;
-    case 0xB4: return memory ? load_far_pointer<FS> : nullptr;
-    case 0xB5: return memory ? load_far_pointer<GS> : nullptr;
-    default: return nullptr;
+    case 0xA0:
+      return push_segment<FS>;
+    case 0xA8:
+      return push_segment<GS>;
+    case 0xA1:
+      return pop_segment<FS>;
+    case 0xA9:
+      return pop_segment<GS>;
+    case 0xB2:
+      return memory ? load_far_pointer<SS> : nullptr;
+    case 0xB4:
+      return memory ? load_far_pointer<FS> : nullptr;
+    case 0xB5:
+      return memory ? load_far_pointer<GS> : nullptr;
+    default:
+      return nullptr;
   }
 }
 
 }  // namespace
 
-Handler segment_handler(const Op& op, bool two_byte) { return two_byte ? two_byte_handler(op) : one_byte_handler(op); }
+Handler segment_handler(const Op& op, bool two_byte) {
+  return two_byte ? two_byte_handler(op) : one_byte_handler(op);
+}
 
 }  // namespace bancada

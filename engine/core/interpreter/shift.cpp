@@ -19,10 +19,13 @@ T shift(Interpreter& cpu, T value, uint32_t count) {
     const uint32_t n = count % bits;
     T result = value;
     if (n != 0) {
-      result = K == ROL ? static_cast<T>(value << n | value >> (bits - n)) : static_cast<T>(value >> n | value << (bits - n));
+      result = K == ROL ? static_cast<T>(value << n | value >> (bits - n))
+                        : static_cast<T>(value >> n | value << (bits - n));
     }
-    if constexpr (K == ROL) set_cf_of(cpu, result & 1, ((result & top) != 0) != ((result & 1) != 0));
-    else set_cf_of(cpu, result & top, ((result & top) != 0) != ((result & (top >> 1)) != 0));
+    if constexpr (K == ROL)
+      set_cf_of(cpu, result & 1, ((result & top) != 0) != ((result & 1) != 0));
+    else
+      set_cf_of(cpu, result & top, ((result & top) != 0) != ((result & (top >> 1)) != 0));
     return result;
   } else if constexpr (K == RCL || K == RCR) {
     uint32_t n = count % (bits + 1);
@@ -33,8 +36,10 @@ T shift(Interpreter& cpu, T value, uint32_t count) {
     }
     const auto result = static_cast<T>(wide);
     const bool cf = wide >> bits & 1;
-    if constexpr (K == RCL) set_cf_of(cpu, cf, ((result & top) != 0) != cf);
-    else set_cf_of(cpu, cf, ((result & top) != 0) != ((result & (top >> 1)) != 0));
+    if constexpr (K == RCL)
+      set_cf_of(cpu, cf, ((result & top) != 0) != cf);
+    else
+      set_cf_of(cpu, cf, ((result & top) != 0) != ((result & (top >> 1)) != 0));
     return result;
   } else if constexpr (K == SHL || K == SAL) {
     const uint64_t wide = static_cast<uint64_t>(value) << count;
@@ -76,13 +81,20 @@ Handler by_source(const Op& op, int source) {
 // C0, C1 (immediate), D0, D1 (one), D2, D3 (CL)
 Handler shift_handler(const Op& op, int source) {
   switch (op.modrm >> 3 & 7) {
-    case ROL: return by_source<ROL>(op, source);
-    case ROR: return by_source<ROR>(op, source);
-    case RCL: return by_source<RCL>(op, source);
-    case RCR: return by_source<RCR>(op, source);
-    case SHR: return by_source<SHR>(op, source);
-    case SAR: return by_source<SAR>(op, source);
-    default: return by_source<SHL>(op, source);
+    case ROL:
+      return by_source<ROL>(op, source);
+    case ROR:
+      return by_source<ROR>(op, source);
+    case RCL:
+      return by_source<RCL>(op, source);
+    case RCR:
+      return by_source<RCR>(op, source);
+    case SHR:
+      return by_source<SHR>(op, source);
+    case SAR:
+      return by_source<SAR>(op, source);
+    default:
+      return by_source<SHL>(op, source);
   }
 }
 

@@ -3,6 +3,8 @@
 
 namespace bancada {
 
-Handler sse_handler(const Op&, uint8_t) { return nullptr; }
+Handler sse_handler(const Op&, uint8_t) {
+  return nullptr;
+}
 
 }  // namespace bancada

@@ -27,7 +27,9 @@ inline uint32_t step_of(const Interpreter& cpu) {
   return (cpu.state_.eflags & FLAG_DF) ? static_cast<uint32_t>(-static_cast<int32_t>(sizeof(T))) : sizeof(T);
 }
 
-inline bool repeats(const Op* op) { return op->flags & (OP_REP | OP_REPNE); }
+inline bool repeats(const Op* op) {
+  return op->flags & (OP_REP | OP_REPNE);
+}
 
 // Iterations that may run now: the count, cut to the budget; at least one.
 inline uint32_t allowed(Interpreter& cpu, const Op* op, uint32_t count) {
@@ -53,7 +55,8 @@ inline uint8_t* plain_memory(Interpreter& cpu, SegmentRegister segment, uint32_t
   const Segment& s = cpu.state_.seg[segment];
   if (static_cast<uint64_t>(offset) + bytes > (write ? s.write_span : s.read_span)) return nullptr;
   const uint32_t linear = s.base + offset;
-  const auto& entry = write ? cpu.tlb_write_[cpu.tlb_set_][tlb_index(linear)] : cpu.tlb_read_[cpu.tlb_set_][tlb_index(linear)];
+  const auto& entry =
+      write ? cpu.tlb_write_[cpu.tlb_set_][tlb_index(linear)] : cpu.tlb_read_[cpu.tlb_set_][tlb_index(linear)];
   if (entry.tag != (linear & PAGE_MASK)) return nullptr;
   return reinterpret_cast<uint8_t*>(linear + entry.addend);
 }
@@ -125,9 +128,12 @@ const Op* op_stos(Interpreter& cpu, const Op* op) {
     if (repeat && step == sizeof(T)) {
       run = std::min(budget - done, items_in_page<T>(cpu, ES, to, op->address_mask));
       uint8_t* target = run > 1 ? plain_memory(cpu, ES, to, run * static_cast<uint32_t>(sizeof(T)), true) : nullptr;
-      if (target == nullptr) run = 1;
-      else if (sizeof(T) == 1) std::memset(target, static_cast<int>(value), run);
-      else for (uint32_t i = 0; i < run; ++i) std::memcpy(target + i * sizeof(T), &value, sizeof(T));
+      if (target == nullptr)
+        run = 1;
+      else if (sizeof(T) == 1)
+        std::memset(target, static_cast<int>(value), run);
+      else
+        for (uint32_t i = 0; i < run; ++i) std::memcpy(target + i * sizeof(T), &value, sizeof(T));
       if (target == nullptr) cpu.write<T>(ES, to, value);
     } else {
       cpu.write<T>(ES, to, value);
@@ -236,13 +242,16 @@ const Op* op_outs(Interpreter& cpu, const Op* op) {
   const uint32_t from = get_counter(cpu, op, ESI);
   uint32_t run = 1;
   uint8_t buffer[PAGE_SIZE];
-  if (repeat && step == sizeof(T)) run = std::max(1u, std::min(budget, items_in_page<T>(cpu, operand_segment(op), from, op->address_mask)));
+  if (repeat && step == sizeof(T))
+    run = std::max(1u, std::min(budget, items_in_page<T>(cpu, operand_segment(op), from, op->address_mask)));
   for (uint32_t i = 0; i < run; ++i) {
     const T value = cpu.read<T>(operand_segment(op), from + i * step);
     std::memcpy(buffer + i * sizeof(T), &value, sizeof(T));
   }
-  if (run == 1) cpu.bus().port_write(port, load_host<T>(buffer), sizeof(T));
-  else cpu.bus().port_write_block(port, buffer, run, sizeof(T));
+  if (run == 1)
+    cpu.bus().port_write(port, load_host<T>(buffer), sizeof(T));
+  else
+    cpu.bus().port_write_block(port, buffer, run, sizeof(T));
   set_counter(cpu, op, ESI, from + run * step);
   count -= run;
   if (repeat) set_counter(cpu, op, ECX, count);
@@ -255,15 +264,30 @@ const Op* op_outs(Interpreter& cpu, const Op* op) {
 // 6C-6F, A4-A7, AA-AF
 Handler string_handler(const Op& op) {
   switch (op.opcode) {
-    case 0x6C: case 0x6D: return BY_SIZE(op, op_ins);
-    case 0x6E: case 0x6F: return BY_SIZE(op, op_outs);
-    case 0xA4: case 0xA5: return BY_SIZE(op, op_movs);
-    case 0xA6: case 0xA7:
-      return op.operand_size == 1 ? &op_compare<uint8_t, true> : op.operand_size == 2 ? &op_compare<uint16_t, true> : &op_compare<uint32_t, true>;
-    case 0xAA: case 0xAB: return BY_SIZE(op, op_stos);
-    case 0xAC: case 0xAD: return BY_SIZE(op, op_lods);
+    case 0x6C:
+    case 0x6D:
+      return BY_SIZE(op, op_ins);
+    case 0x6E:
+    case 0x6F:
+      return BY_SIZE(op, op_outs);
+    case 0xA4:
+    case 0xA5:
+      return BY_SIZE(op, op_movs);
+    case 0xA6:
+    case 0xA7:
+      return op.operand_size == 1   ? &op_compare<uint8_t, true>
+             : op.operand_size == 2 ? &op_compare<uint16_t, true>
+                                    : &op_compare<uint32_t, true>;
+    case 0xAA:
+    case 0xAB:
+      return BY_SIZE(op, op_stos);
+    case 0xAC:
+    case 0xAD:
+      return BY_SIZE(op, op_lods);
     default:
-      return op.operand_size == 1 ? &op_compare<uint8_t, false> : op.operand_size == 2 ? &op_compare<uint16_t, false> : &op_compare<uint32_t, false>;
+      return op.operand_size == 1   ? &op_compare<uint8_t, false>
+             : op.operand_size == 2 ? &op_compare<uint16_t, false>
+                                    : &op_compare<uint32_t, false>;
   }
 }
 

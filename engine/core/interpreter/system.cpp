@@ -48,10 +48,18 @@ const Op* mov_to_cr(Interpreter& cpu, const Op* op) {
   require_cpl0(cpu);
   const uint32_t value = cpu.state_.gpr[op->modrm & 7];
   switch (number) {
-    case 0: cpu.load_cr0(value); break;
-    case 2: cpu.state_.cr2 = value; return NEXT(cpu, op);
-    case 3: cpu.load_cr3(value); break;
-    default: cpu.load_cr4(value); break;
+    case 0:
+      cpu.load_cr0(value);
+      break;
+    case 2:
+      cpu.state_.cr2 = value;
+      return NEXT(cpu, op);
+    case 3:
+      cpu.load_cr3(value);
+      break;
+    default:
+      cpu.load_cr4(value);
+      break;
   }
   return leave_after(cpu);
 }
@@ -89,7 +97,8 @@ const Op* mov_to_dr(Interpreter& cpu, const Op* op) {
 const Op* smsw(Interpreter& cpu, const Op* op) {
   const uint32_t cr0 = cpu.state_.cr0;
   if (op->flags & OP_MEMORY) {
-    cpu.write<uint16_t>(static_cast<SegmentRegister>(op->segment), cpu.effective_address(op), static_cast<uint16_t>(cr0));
+    cpu.write<uint16_t>(static_cast<SegmentRegister>(op->segment), cpu.effective_address(op),
+                        static_cast<uint16_t>(cr0));
   } else {
     uint32_t& to = cpu.state_.gpr[op->modrm & 7];
     to = op->operand_size == 4 ? cr0 : (to & 0xFFFF0000) | (cr0 & 0xFFFF);
@@ -186,24 +195,38 @@ Handler two_byte_handler(const Op& op) {
   switch (op.opcode) {
     case 0x01:
       switch ((op.modrm >> 3) & 7) {
-        case 4: return smsw;
-        case 6: return lmsw;
-        case 7: return memory ? invlpg : nullptr;
-        default: return descriptor_table_handler(op, true);
+        case 4:
+          return smsw;
+        case 6:
+          return lmsw;
+        case 7:
+          return memory ? invlpg : nullptr;
+        default:
+          return descriptor_table_handler(op, true);
       }
     case 0x00:
     case 0x02:
-    case 0x03: return descriptor_table_handler(op, true);
-    case 0x06: return clts;
+    case 0x03:
+      return descriptor_table_handler(op, true);
+    case 0x06:
+      return clts;
     case 0x08:
-    case 0x09: return cache_flush;
-    case 0x20: return mov_from_cr;
-    case 0x21: return mov_from_dr;
-    case 0x22: return mov_to_cr;
-    case 0x23: return mov_to_dr;
-    case 0x34: return with_sep<sysenter>;
-    case 0x35: return with_sep<sysexit>;
-    default: return model_specific_handler(op);
+    case 0x09:
+      return cache_flush;
+    case 0x20:
+      return mov_from_cr;
+    case 0x21:
+      return mov_from_dr;
+    case 0x22:
+      return mov_to_cr;
+    case 0x23:
+      return mov_to_dr;
+    case 0x34:
+      return with_sep<sysenter>;
+    case 0x35:
+      return with_sep<sysexit>;
+    default:
+      return model_specific_handler(op);
   }
 }
 
@@ -212,7 +235,8 @@ Handler two_byte_handler(const Op& op) {
 void Interpreter::check_io(uint16_t port, int size) {
   if (!state_.protected_mode() || (!state_.v86() && state_.cpl <= state_.iopl())) return;
   const Segment& tr = state_.tr;
-  if (!(tr.access & ACCESS_PRESENT) || !(tr.access & TYPE_WIDE_BIT) || tr.limit < TSS_IO_MAP_BASE + 1) fault(VECTOR_GP, 0);
+  if (!(tr.access & ACCESS_PRESENT) || !(tr.access & TYPE_WIDE_BIT) || tr.limit < TSS_IO_MAP_BASE + 1)
+    fault(VECTOR_GP, 0);
   const uint32_t at = read_system<uint16_t>(tr.base + TSS_IO_MAP_BASE) + port / 8u;
   // Two bytes are looked at whatever the access: bits of one port range may lie in both.
   if (at + 1 > tr.limit) fault(VECTOR_GP, 0);

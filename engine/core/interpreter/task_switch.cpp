@@ -37,7 +37,9 @@ struct TaskImage {
   bool trap = false;
 };
 
-const TssLayout& layout_of(uint8_t type) { return (type & TYPE_WIDE_BIT) ? TSS_32 : TSS_16; }
+const TssLayout& layout_of(uint8_t type) {
+  return (type & TYPE_WIDE_BIT) ? TSS_32 : TSS_16;
+}
 
 uint32_t read_field(Interpreter& cpu, uint32_t linear, int width) {
   return width == 4 ? cpu.read_system<uint32_t>(linear) : cpu.read_system<uint16_t>(linear);
@@ -119,7 +121,8 @@ void load_task_data(Interpreter& cpu, SegmentRegister segment, uint16_t selector
   const uint32_t error = selector & SELECTOR_INDEX_TI;
   Descriptor descriptor = fetch_descriptor(cpu, selector, VECTOR_TS);
   if (!descriptor.is_readable()) cpu.fault(VECTOR_TS, error);
-  if (!descriptor.is_conforming() && (descriptor.dpl() < cpu.state_.cpl || descriptor.dpl() < (selector & SELECTOR_RPL))) {
+  if (!descriptor.is_conforming() &&
+      (descriptor.dpl() < cpu.state_.cpl || descriptor.dpl() < (selector & SELECTOR_RPL))) {
     cpu.fault(VECTOR_TS, error);
   }
   if (!descriptor.present()) cpu.fault(VECTOR_NP, error);

@@ -73,8 +73,10 @@ T change_bit(Interpreter& cpu, T value, uint32_t bit) {
 template <int K, typename T, bool Memory>
 const Op* op_bit_immediate(Interpreter& cpu, const Op* op) {
   const uint32_t bit = op->imm & (sizeof(T) * 8 - 1);
-  if constexpr (K == TEST) change_bit<K, T>(cpu, read_operand<T, Memory>(cpu, op), bit);
-  else change_operand<T, Memory>(cpu, op, [&](T value) { return change_bit<K, T>(cpu, value, bit); });
+  if constexpr (K == TEST)
+    change_bit<K, T>(cpu, read_operand<T, Memory>(cpu, op), bit);
+  else
+    change_operand<T, Memory>(cpu, op, [&](T value) { return change_bit<K, T>(cpu, value, bit); });
   return NEXT(cpu, op);
 }
 
@@ -87,8 +89,10 @@ const Op* op_bit_register(Interpreter& cpu, const Op* op) {
     const auto units = static_cast<uint32_t>(static_cast<int32_t>(extend(offset)) >> (sizeof(T) == 2 ? 4 : 5));
     Op moved = *op;
     moved.displacement += units * static_cast<uint32_t>(sizeof(T));
-    if constexpr (K == TEST) change_bit<K, T>(cpu, read_operand<T, true>(cpu, &moved), bit);
-    else change_operand<T, true>(cpu, &moved, [&](T value) { return change_bit<K, T>(cpu, value, bit); });
+    if constexpr (K == TEST)
+      change_bit<K, T>(cpu, read_operand<T, true>(cpu, &moved), bit);
+    else
+      change_operand<T, true>(cpu, &moved, [&](T value) { return change_bit<K, T>(cpu, value, bit); });
   } else if constexpr (K == TEST) {
     change_bit<K, T>(cpu, get_register<T>(cpu, op->rm), bit);
   } else {
@@ -178,16 +182,21 @@ const Op* op_compare_exchange_8_bytes(Interpreter& cpu, const Op* op) {
 const Op* op_byte_swap(Interpreter& cpu, const Op* op) {
   uint32_t& value = cpu.state_.gpr[op->reg];
   // With a 16-bit operand processors clear the low word.
-  if (op->operand_size == 2) value &= 0xFFFF0000;
-  else value = __builtin_bswap32(value);
+  if (op->operand_size == 2)
+    value &= 0xFFFF0000;
+  else
+    value = __builtin_bswap32(value);
   return NEXT(cpu, op);
 }
 
-const Op* op_nop_operand(Interpreter& cpu, const Op* op) { return NEXT(cpu, op); }
+const Op* op_nop_operand(Interpreter& cpu, const Op* op) {
+  return NEXT(cpu, op);
+}
 
-#define BY_FORM_16_32(op, name, ...)                                                                          \
-  (((op).flags & OP_MEMORY) ? ((op).operand_size == 2 ? &name<__VA_ARGS__, uint16_t, true> : &name<__VA_ARGS__, uint32_t, true>) \
-                            : ((op).operand_size == 2 ? &name<__VA_ARGS__, uint16_t, false> : &name<__VA_ARGS__, uint32_t, false>))
+#define BY_FORM_16_32(op, name, ...)                                                                        \
+  (((op).flags & OP_MEMORY)                                                                                 \
+       ? ((op).operand_size == 2 ? &name<__VA_ARGS__, uint16_t, true> : &name<__VA_ARGS__, uint32_t, true>) \
+       : ((op).operand_size == 2 ? &name<__VA_ARGS__, uint16_t, false> : &name<__VA_ARGS__, uint32_t, false>))
 
 template <int Code>
 Handler pick_condition(const Op& op, bool set) {
@@ -197,8 +206,10 @@ Handler pick_condition(const Op& op, bool set) {
 
 template <int Code = 0>
 Handler by_condition(const Op& op, int code, bool set) {
-  if constexpr (Code == 16) return nullptr;
-  else return code == Code ? pick_condition<Code>(op, set) : by_condition<Code + 1>(op, code, set);
+  if constexpr (Code == 16)
+    return nullptr;
+  else
+    return code == Code ? pick_condition<Code>(op, set) : by_condition<Code + 1>(op, code, set);
 }
 
 template <typename From, bool Signed>
@@ -212,18 +223,27 @@ Handler pick_extend(const Op& op) {
 Handler pick_bit(const Op& op, int kind, bool immediate) {
   if (immediate) {
     switch (kind) {
-      case TEST: return BY_FORM_16_32(op, op_bit_immediate, TEST);
-      case SET: return BY_FORM_16_32(op, op_bit_immediate, SET);
-      case RESET: return BY_FORM_16_32(op, op_bit_immediate, RESET);
-      case COMPLEMENT: return BY_FORM_16_32(op, op_bit_immediate, COMPLEMENT);
-      default: return nullptr;
+      case TEST:
+        return BY_FORM_16_32(op, op_bit_immediate, TEST);
+      case SET:
+        return BY_FORM_16_32(op, op_bit_immediate, SET);
+      case RESET:
+        return BY_FORM_16_32(op, op_bit_immediate, RESET);
+      case COMPLEMENT:
+        return BY_FORM_16_32(op, op_bit_immediate, COMPLEMENT);
+      default:
+        return nullptr;
     }
   }
   switch (kind) {
-    case TEST: return BY_FORM_16_32(op, op_bit_register, TEST);
-    case SET: return BY_FORM_16_32(op, op_bit_register, SET);
-    case RESET: return BY_FORM_16_32(op, op_bit_register, RESET);
-    default: return BY_FORM_16_32(op, op_bit_register, COMPLEMENT);
+    case TEST:
+      return BY_FORM_16_32(op, op_bit_register, TEST);
+    case SET:
+      return BY_FORM_16_32(op, op_bit_register, SET);
+    case RESET:
+      return BY_FORM_16_32(op, op_bit_register, RESET);
+    default:
+      return BY_FORM_16_32(op, op_bit_register, COMPLEMENT);
   }
 }
 
@@ -233,27 +253,59 @@ Handler pick_bit(const Op& op, int kind, bool immediate) {
 Handler two_byte_integer_handler(const Op& op) {
   const int code = op.opcode & 0xF;
   switch (op.opcode) {
-    case 0x69: case 0x6B: case 0xAF:
-      return (op.flags & OP_MEMORY) ? (op.operand_size == 2 ? &op_signed_multiply<uint16_t, true> : &op_signed_multiply<uint32_t, true>)
-                                    : (op.operand_size == 2 ? &op_signed_multiply<uint16_t, false> : &op_signed_multiply<uint32_t, false>);
-    case 0x1F: case 0x18: case 0x19: case 0x1A: case 0x1B: case 0x1C: case 0x1D: case 0x1E: return &op_nop_operand;
-    case 0xA3: return pick_bit(op, TEST, false);
-    case 0xAB: return pick_bit(op, SET, false);
-    case 0xB3: return pick_bit(op, RESET, false);
-    case 0xBB: return pick_bit(op, COMPLEMENT, false);
-    case 0xBA: return pick_bit(op, op.modrm >> 3 & 7, true);
-    case 0xA4: case 0xA5: return BY_FORM_16_32(op, op_double_shift, true);
-    case 0xAC: case 0xAD: return BY_FORM_16_32(op, op_double_shift, false);
-    case 0xB0: case 0xB1: return BY_FORM(op, op_compare_exchange);
-    case 0xC0: case 0xC1: return BY_FORM(op, op_exchange_add);
-    case 0xB6: return pick_extend<uint8_t, false>(op);
-    case 0xB7: return pick_extend<uint16_t, false>(op);
-    case 0xBE: return pick_extend<uint8_t, true>(op);
-    case 0xBF: return pick_extend<uint16_t, true>(op);
-    case 0xBC: return BY_FORM_16_32(op, op_bit_scan, true);
-    case 0xBD: return BY_FORM_16_32(op, op_bit_scan, false);
-    case 0xC7: return (op.flags & OP_MEMORY) && (op.modrm >> 3 & 7) == 1 ? &op_compare_exchange_8_bytes : nullptr;
-    default: break;
+    case 0x69:
+    case 0x6B:
+    case 0xAF:
+      return (op.flags & OP_MEMORY)
+                 ? (op.operand_size == 2 ? &op_signed_multiply<uint16_t, true> : &op_signed_multiply<uint32_t, true>)
+                 : (op.operand_size == 2 ? &op_signed_multiply<uint16_t, false> : &op_signed_multiply<uint32_t, false>);
+    case 0x1F:
+    case 0x18:
+    case 0x19:
+    case 0x1A:
+    case 0x1B:
+    case 0x1C:
+    case 0x1D:
+    case 0x1E:
+      return &op_nop_operand;
+    case 0xA3:
+      return pick_bit(op, TEST, false);
+    case 0xAB:
+      return pick_bit(op, SET, false);
+    case 0xB3:
+      return pick_bit(op, RESET, false);
+    case 0xBB:
+      return pick_bit(op, COMPLEMENT, false);
+    case 0xBA:
+      return pick_bit(op, op.modrm >> 3 & 7, true);
+    case 0xA4:
+    case 0xA5:
+      return BY_FORM_16_32(op, op_double_shift, true);
+    case 0xAC:
+    case 0xAD:
+      return BY_FORM_16_32(op, op_double_shift, false);
+    case 0xB0:
+    case 0xB1:
+      return BY_FORM(op, op_compare_exchange);
+    case 0xC0:
+    case 0xC1:
+      return BY_FORM(op, op_exchange_add);
+    case 0xB6:
+      return pick_extend<uint8_t, false>(op);
+    case 0xB7:
+      return pick_extend<uint16_t, false>(op);
+    case 0xBE:
+      return pick_extend<uint8_t, true>(op);
+    case 0xBF:
+      return pick_extend<uint16_t, true>(op);
+    case 0xBC:
+      return BY_FORM_16_32(op, op_bit_scan, true);
+    case 0xBD:
+      return BY_FORM_16_32(op, op_bit_scan, false);
+    case 0xC7:
+      return (op.flags & OP_MEMORY) && (op.modrm >> 3 & 7) == 1 ? &op_compare_exchange_8_bytes : nullptr;
+    default:
+      break;
   }
   if (op.opcode >= 0x40 && op.opcode <= 0x4F) return by_condition(op, code, false);
   if (op.opcode >= 0x90 && op.opcode <= 0x9F) return by_condition(op, code, true);

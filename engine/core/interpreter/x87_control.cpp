@@ -27,7 +27,9 @@ uint16_t tag_word(const X87State& x87) {
   return word;
 }
 
-uint16_t status_word(const X87State& x87) { return static_cast<uint16_t>(x87.status | x87.top << 11); }
+uint16_t status_word(const X87State& x87) {
+  return static_cast<uint16_t>(x87.status | x87.top << 11);
+}
 
 void load_status(X87State& x87, uint16_t word) {
   x87.top = (word >> 11) & 7;
@@ -50,9 +52,13 @@ void initialize(X87State& x87) {
 }
 
 // The four layouts of the environment, SDM figures 8-9 to 8-12: seven fields of two or four bytes.
-bool has_protected_layout(const CpuState& state) { return state.protected_mode() && !state.v86(); }
+bool has_protected_layout(const CpuState& state) {
+  return state.protected_mode() && !state.v86();
+}
 
-uint32_t environment_bytes(const Op* op) { return op->operand_size == 4 ? 28 : 14; }
+uint32_t environment_bytes(const Op* op) {
+  return op->operand_size == 4 ? 28 : 14;
+}
 
 void write_environment(Interpreter& cpu, const Op* op, uint32_t offset) {
   const CpuState& state = cpu.state_;
@@ -249,14 +255,22 @@ Handler x87_control_handler(const Op& op) {
   const uint8_t reg = (op.modrm >> 3) & 7;
   if (op.flags & OP_MEMORY) {
     switch ((op.opcode & 7) << 4 | reg) {
-      case 0x14: return fldenv;
-      case 0x15: return fldcw;
-      case 0x16: return fnstenv;
-      case 0x17: return fnstcw;
-      case 0x54: return frstor;
-      case 0x56: return fnsave;
-      case 0x57: return fnstsw;
-      default: return nullptr;
+      case 0x14:
+        return fldenv;
+      case 0x15:
+        return fldcw;
+      case 0x16:
+        return fnstenv;
+      case 0x17:
+        return fnstcw;
+      case 0x54:
+        return frstor;
+      case 0x56:
+        return fnsave;
+      case 0x57:
+        return fnstsw;
+      default:
+        return nullptr;
     }
   }
   if (op.opcode == 0xDF && op.modrm == 0xE0) return fnstsw_ax;
@@ -264,10 +278,14 @@ Handler x87_control_handler(const Op& op) {
   switch (op.modrm) {
     case 0xE0:
     case 0xE1:
-    case 0xE4: return ignored;
-    case 0xE2: return fnclex;
-    case 0xE3: return fninit;
-    default: return nullptr;
+    case 0xE4:
+      return ignored;
+    case 0xE2:
+      return fnclex;
+    case 0xE3:
+      return fninit;
+    default:
+      return nullptr;
   }
 }
 

@@ -207,10 +207,14 @@ void store(Interpreter& cpu, const Op* op) {
 template <Format FORMAT>
 Handler arithmetic_handler(uint8_t reg) {
   constexpr Handler HANDLERS[8] = {
-      x87_instruction<arithmetic<X87Operation::add, FORMAT>>,  x87_instruction<arithmetic<X87Operation::mul, FORMAT>>,
-      x87_instruction<compare<FORMAT, false>>,                 x87_instruction<compare<FORMAT, true>>,
-      x87_instruction<arithmetic<X87Operation::sub, FORMAT>>,  x87_instruction<arithmetic<X87Operation::subr, FORMAT>>,
-      x87_instruction<arithmetic<X87Operation::div, FORMAT>>,  x87_instruction<arithmetic<X87Operation::divr, FORMAT>>,
+      x87_instruction<arithmetic<X87Operation::add, FORMAT>>,
+      x87_instruction<arithmetic<X87Operation::mul, FORMAT>>,
+      x87_instruction<compare<FORMAT, false>>,
+      x87_instruction<compare<FORMAT, true>>,
+      x87_instruction<arithmetic<X87Operation::sub, FORMAT>>,
+      x87_instruction<arithmetic<X87Operation::subr, FORMAT>>,
+      x87_instruction<arithmetic<X87Operation::div, FORMAT>>,
+      x87_instruction<arithmetic<X87Operation::divr, FORMAT>>,
   };
   return HANDLERS[reg];
 }
@@ -220,32 +224,56 @@ Handler arithmetic_handler(uint8_t reg) {
 Handler x87_memory_handler(const Op& op) {
   const uint8_t reg = (op.modrm >> 3) & 7;
   switch (op.opcode) {
-    case 0xD8: return arithmetic_handler<Format::real32>(reg);
-    case 0xDA: return arithmetic_handler<Format::int32>(reg);
-    case 0xDC: return arithmetic_handler<Format::real64>(reg);
-    case 0xDE: return arithmetic_handler<Format::int16>(reg);
-    default: break;
+    case 0xD8:
+      return arithmetic_handler<Format::real32>(reg);
+    case 0xDA:
+      return arithmetic_handler<Format::int32>(reg);
+    case 0xDC:
+      return arithmetic_handler<Format::real64>(reg);
+    case 0xDE:
+      return arithmetic_handler<Format::int16>(reg);
+    default:
+      break;
   }
   switch ((op.opcode & 7) << 4 | reg) {
-    case 0x10: return x87_instruction<load<Format::real32>>;
-    case 0x12: return x87_instruction<store<Format::real32, false>>;
-    case 0x13: return x87_instruction<store<Format::real32, true>>;
-    case 0x30: return x87_instruction<load<Format::int32>>;
-    case 0x32: return x87_instruction<store<Format::int32, false>>;
-    case 0x33: return x87_instruction<store<Format::int32, true>>;
-    case 0x35: return x87_instruction<load<Format::real80>>;
-    case 0x37: return x87_instruction<store<Format::real80, true>>;
-    case 0x50: return x87_instruction<load<Format::real64>>;
-    case 0x52: return x87_instruction<store<Format::real64, false>>;
-    case 0x53: return x87_instruction<store<Format::real64, true>>;
-    case 0x70: return x87_instruction<load<Format::int16>>;
-    case 0x72: return x87_instruction<store<Format::int16, false>>;
-    case 0x73: return x87_instruction<store<Format::int16, true>>;
-    case 0x74: return x87_instruction<load<Format::bcd>>;
-    case 0x75: return x87_instruction<load<Format::int64>>;
-    case 0x76: return x87_instruction<store<Format::bcd, true>>;
-    case 0x77: return x87_instruction<store<Format::int64, true>>;
-    default: return nullptr;
+    case 0x10:
+      return x87_instruction<load<Format::real32>>;
+    case 0x12:
+      return x87_instruction<store<Format::real32, false>>;
+    case 0x13:
+      return x87_instruction<store<Format::real32, true>>;
+    case 0x30:
+      return x87_instruction<load<Format::int32>>;
+    case 0x32:
+      return x87_instruction<store<Format::int32, false>>;
+    case 0x33:
+      return x87_instruction<store<Format::int32, true>>;
+    case 0x35:
+      return x87_instruction<load<Format::real80>>;
+    case 0x37:
+      return x87_instruction<store<Format::real80, true>>;
+    case 0x50:
+      return x87_instruction<load<Format::real64>>;
+    case 0x52:
+      return x87_instruction<store<Format::real64, false>>;
+    case 0x53:
+      return x87_instruction<store<Format::real64, true>>;
+    case 0x70:
+      return x87_instruction<load<Format::int16>>;
+    case 0x72:
+      return x87_instruction<store<Format::int16, false>>;
+    case 0x73:
+      return x87_instruction<store<Format::int16, true>>;
+    case 0x74:
+      return x87_instruction<load<Format::bcd>>;
+    case 0x75:
+      return x87_instruction<load<Format::int64>>;
+    case 0x76:
+      return x87_instruction<store<Format::bcd, true>>;
+    case 0x77:
+      return x87_instruction<store<Format::int64, true>>;
+    default:
+      return nullptr;
   }
 }
 

@@ -6,7 +6,9 @@
 
 namespace bancada {
 
-inline SegmentRegister x87_segment(const Op* op) { return static_cast<SegmentRegister>(op->segment); }
+inline SegmentRegister x87_segment(const Op* op) {
+  return static_cast<SegmentRegister>(op->segment);
+}
 
 inline Float80 x87_read80(Interpreter& cpu, SegmentRegister segment, uint32_t offset) {
   const uint64_t significand = cpu.read<uint64_t>(segment, offset);

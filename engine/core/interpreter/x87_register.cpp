@@ -7,7 +7,9 @@ namespace bancada {
 
 namespace {
 
-unsigned index_of(const Op* op) { return op->modrm & 7; }
+unsigned index_of(const Op* op) {
+  return op->modrm & 7;
+}
 
 bool is_nan(const Float80& value) {
   return (value.sign_exponent & 0x7FFF) == 0x7FFF && (value.significand << 1) != 0;
@@ -141,7 +143,9 @@ void fxch(Interpreter& cpu, const Op* op) {
   other = value;
 }
 
-void ffree(Interpreter& cpu, const Op* op) { x87_mark_empty(cpu.state_.x87, index_of(op)); }
+void ffree(Interpreter& cpu, const Op* op) {
+  x87_mark_empty(cpu.state_.x87, index_of(op));
+}
 
 void ffreep(Interpreter& cpu, const Op* op) {
   x87_mark_empty(cpu.state_.x87, index_of(op));
@@ -164,7 +168,8 @@ void change_sign(Interpreter& cpu, const Op*) {
   X87State& x87 = cpu.state_.x87;
   if (x87_is_empty(x87, 0)) return underflow_into(x87, 0, false);
   Float80& value = x87_st(x87, 0);
-  value.sign_exponent = static_cast<uint16_t>(CHANGE == SignChange::flip ? value.sign_exponent ^ 0x8000 : value.sign_exponent & 0x7FFF);
+  value.sign_exponent =
+      static_cast<uint16_t>(CHANGE == SignChange::flip ? value.sign_exponent ^ 0x8000 : value.sign_exponent & 0x7FFF);
   x87.status = static_cast<uint16_t>(x87.status & ~X87_C1);
 }
 
@@ -268,35 +273,61 @@ constexpr uint16_t C1_C2 = X87_C1 | X87_C2;
 
 Handler d9_handler(uint8_t modrm) {
   switch (modrm) {
-    case 0xD0: return x87_instruction<fnop>;
-    case 0xE0: return x87_instruction<change_sign<SignChange::flip>>;
-    case 0xE1: return x87_instruction<change_sign<SignChange::clear>>;
-    case 0xE4: return x87_instruction<ftst>;
-    case 0xE5: return x87_instruction<fxam>;
-    case 0xF0: return x87_instruction<unary<x87_f2xm1, X87_C1>>;
-    case 0xF1: return x87_instruction<binary_pop<x87_fyl2x>>;
-    case 0xF2: return x87_instruction<pushing<x87_fptan, C1_C2>>;
-    case 0xF3: return x87_instruction<binary_pop<x87_fpatan>>;
-    case 0xF4: return x87_instruction<pushing<x87_fxtract, X87_C1>>;
-    case 0xF5: return x87_instruction<binary<x87_fprem1, X87_CODES>>;
-    case 0xF6: return x87_instruction<move_top<-1>>;
-    case 0xF7: return x87_instruction<move_top<1>>;
-    case 0xF8: return x87_instruction<binary<x87_fprem, X87_CODES>>;
-    case 0xF9: return x87_instruction<binary_pop<x87_fyl2xp1>>;
-    case 0xFA: return x87_instruction<unary<x87_fsqrt, X87_C1>>;
-    case 0xFB: return x87_instruction<pushing<x87_fsincos, C1_C2>>;
-    case 0xFC: return x87_instruction<unary<x87_frndint, X87_C1>>;
-    case 0xFD: return x87_instruction<binary<x87_fscale, X87_C1>>;
-    case 0xFE: return x87_instruction<unary<x87_fsin, C1_C2>>;
-    case 0xFF: return x87_instruction<unary<x87_fcos, C1_C2>>;
-    default: break;
+    case 0xD0:
+      return x87_instruction<fnop>;
+    case 0xE0:
+      return x87_instruction<change_sign<SignChange::flip>>;
+    case 0xE1:
+      return x87_instruction<change_sign<SignChange::clear>>;
+    case 0xE4:
+      return x87_instruction<ftst>;
+    case 0xE5:
+      return x87_instruction<fxam>;
+    case 0xF0:
+      return x87_instruction<unary<x87_f2xm1, X87_C1>>;
+    case 0xF1:
+      return x87_instruction<binary_pop<x87_fyl2x>>;
+    case 0xF2:
+      return x87_instruction<pushing<x87_fptan, C1_C2>>;
+    case 0xF3:
+      return x87_instruction<binary_pop<x87_fpatan>>;
+    case 0xF4:
+      return x87_instruction<pushing<x87_fxtract, X87_C1>>;
+    case 0xF5:
+      return x87_instruction<binary<x87_fprem1, X87_CODES>>;
+    case 0xF6:
+      return x87_instruction<move_top<-1>>;
+    case 0xF7:
+      return x87_instruction<move_top<1>>;
+    case 0xF8:
+      return x87_instruction<binary<x87_fprem, X87_CODES>>;
+    case 0xF9:
+      return x87_instruction<binary_pop<x87_fyl2xp1>>;
+    case 0xFA:
+      return x87_instruction<unary<x87_fsqrt, X87_C1>>;
+    case 0xFB:
+      return x87_instruction<pushing<x87_fsincos, C1_C2>>;
+    case 0xFC:
+      return x87_instruction<unary<x87_frndint, X87_C1>>;
+    case 0xFD:
+      return x87_instruction<binary<x87_fscale, X87_C1>>;
+    case 0xFE:
+      return x87_instruction<unary<x87_fsin, C1_C2>>;
+    case 0xFF:
+      return x87_instruction<unary<x87_fcos, C1_C2>>;
+    default:
+      break;
   }
   if (modrm >= 0xE8 && modrm <= 0xEE) return x87_instruction<constant>;
   switch ((modrm >> 3) & 7) {
-    case 0: return x87_instruction<fld>;
-    case 1: return x87_instruction<fxch>;
-    case 3: return x87_instruction<fst<true>>;
-    default: return nullptr;
+    case 0:
+      return x87_instruction<fld>;
+    case 1:
+      return x87_instruction<fxch>;
+    case 3:
+      return x87_instruction<fst<true>>;
+    default:
+      return nullptr;
   }
 }
 
@@ -313,7 +344,8 @@ Handler x87_register_handler(const Op& op) {
                                        x87_instruction<to_top<div>>,       x87_instruction<to_top<divr>>};
       return HANDLERS[reg];
     }
-    case 0xD9: return d9_handler(op.modrm);
+    case 0xD9:
+      return d9_handler(op.modrm);
     case 0xDA: {
       constexpr Handler HANDLERS[4] = {with_cmov<x87_instruction<fcmov<Condition::below, false>>>,
                                        with_cmov<x87_instruction<fcmov<Condition::equal, false>>>,
@@ -334,24 +366,30 @@ Handler x87_register_handler(const Op& op) {
       return HANDLERS[reg];
     }
     case 0xDC: {
-      constexpr Handler HANDLERS[8] = {x87_instruction<to_register<add, false>>,  x87_instruction<to_register<mul, false>>,
-                                       x87_instruction<compare<false, 0>>,        x87_instruction<compare<false, 1>>,
-                                       x87_instruction<to_register<subr, false>>, x87_instruction<to_register<sub, false>>,
-                                       x87_instruction<to_register<divr, false>>, x87_instruction<to_register<div, false>>};
+      constexpr Handler HANDLERS[8] = {
+          x87_instruction<to_register<add, false>>,  x87_instruction<to_register<mul, false>>,
+          x87_instruction<compare<false, 0>>,        x87_instruction<compare<false, 1>>,
+          x87_instruction<to_register<subr, false>>, x87_instruction<to_register<sub, false>>,
+          x87_instruction<to_register<divr, false>>, x87_instruction<to_register<div, false>>};
       return HANDLERS[reg];
     }
     case 0xDD: {
-      constexpr Handler HANDLERS[8] = {x87_instruction<ffree>,            x87_instruction<fxch>,
-                                       x87_instruction<fst<false>>,       x87_instruction<fst<true>>,
-                                       x87_instruction<compare<true, 0>>, x87_instruction<compare<true, 1>>,
-                                       nullptr,                           nullptr};
+      constexpr Handler HANDLERS[8] = {x87_instruction<ffree>,
+                                       x87_instruction<fxch>,
+                                       x87_instruction<fst<false>>,
+                                       x87_instruction<fst<true>>,
+                                       x87_instruction<compare<true, 0>>,
+                                       x87_instruction<compare<true, 1>>,
+                                       nullptr,
+                                       nullptr};
       return HANDLERS[reg];
     }
     case 0xDE: {
-      constexpr Handler HANDLERS[8] = {x87_instruction<to_register<add, true>>,  x87_instruction<to_register<mul, true>>,
-                                       x87_instruction<compare<false, 1>>,       nullptr,
-                                       x87_instruction<to_register<subr, true>>, x87_instruction<to_register<sub, true>>,
-                                       x87_instruction<to_register<divr, true>>, x87_instruction<to_register<div, true>>};
+      constexpr Handler HANDLERS[8] = {
+          x87_instruction<to_register<add, true>>,  x87_instruction<to_register<mul, true>>,
+          x87_instruction<compare<false, 1>>,       nullptr,
+          x87_instruction<to_register<subr, true>>, x87_instruction<to_register<sub, true>>,
+          x87_instruction<to_register<divr, true>>, x87_instruction<to_register<div, true>>};
       if (op.modrm == 0xD9) return x87_instruction<compare<false, 2>>;
       return HANDLERS[reg];
     }
@@ -366,7 +404,8 @@ Handler x87_register_handler(const Op& op) {
                                        nullptr};
       return HANDLERS[reg];
     }
-    default: return nullptr;
+    default:
+      return nullptr;
   }
 }
 

@@ -32,8 +32,12 @@ constexpr uint16_t X87_CONTROL_FIXED = 0x0040;
 // The QNaN that masked invalid operations give.
 constexpr Float80 X87_INDEFINITE = {0xC000000000000000, 0xFFFF};
 
-inline Float80& x87_st(X87State& x87, unsigned index) { return x87.st[(x87.top + index) & 7]; }
-inline bool x87_is_empty(const X87State& x87, unsigned index) { return (x87.tag_empty >> ((x87.top + index) & 7)) & 1; }
+inline Float80& x87_st(X87State& x87, unsigned index) {
+  return x87.st[(x87.top + index) & 7];
+}
+inline bool x87_is_empty(const X87State& x87, unsigned index) {
+  return (x87.tag_empty >> ((x87.top + index) & 7)) & 1;
+}
 inline void x87_mark_full(X87State& x87, unsigned index) {
   x87.tag_empty = static_cast<uint8_t>(x87.tag_empty & ~(1u << ((x87.top + index) & 7)));
 }
@@ -91,7 +95,9 @@ inline void x87_push_checked(X87State& x87, const Float80& value) {
   }
 }
 
-inline bool x87_is_zero(const Float80& value) { return value.significand == 0 && (value.sign_exponent & 0x7FFF) == 0; }
+inline bool x87_is_zero(const Float80& value) {
+  return value.significand == 0 && (value.sign_exponent & 0x7FFF) == 0;
+}
 
 // #NM by CR0.EM and CR0.TS: every x87 instruction but WAIT.
 inline void x87_check_available(Interpreter& cpu) {
@@ -99,8 +105,9 @@ inline void x87_check_available(Interpreter& cpu) {
 }
 
 // Reports an exception that is still pending, before a waiting instruction. With CR0.NE that is #MF. Without, FERR#
-// goes to the interrupt controller once, and false asks for the instruction to be tried again after the interrupt; while
-// FERR# stays active the instructions of the handler run as with IGNNE#, which the handler's write to port F0h means.
+// goes to the interrupt controller once, and false asks for the instruction to be tried again after the interrupt;
+// while FERR# stays active the instructions of the handler run as with IGNNE#, which the handler's write to port F0h
+// means.
 bool x87_report_pending(Interpreter& cpu);
 
 // After every instruction that may have cleared ES.

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from fake_board import Bios, FakeDrive, FakeFloppy
+from tests.engine.firmware.fake_board import Bios, FakeDrive, FakeFloppy
 
 
 @pytest.fixture
