@@ -32,6 +32,7 @@ def private_library(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytes
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    used = getattr(terminalreporter.config, "shared_guests_used", set())
+    passed = [report.nodeid for report in terminalreporter.stats.get("passed", [])]
+    booted = sum("test_guest_boots" in nodeid for nodeid in passed)
     there = "there" if GUESTS.is_dir() else "not there"
-    terminalreporter.write_line(f"shared guests ({there}): {len(used)} booted")
+    terminalreporter.write_line(f"shared guests ({there}): {booted} booted")

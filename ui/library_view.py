@@ -178,7 +178,9 @@ class LibraryView(QWidget):
             self._stack.setCurrentWidget(self.list)
             return
         self._empty.setText(
-            self.tr("No machine matches.") if self._model.rowCount() else self.tr("No machines yet. Make one with +.")
+            self.tr("No machine matches.")
+            if self._model.rowCount()
+            else self.tr("No machines yet.\nThe + above makes one.")
         )
         self._stack.setCurrentWidget(self._empty)
 

@@ -56,7 +56,7 @@ class Colours:
 LIGHT_COLOURS: Final = Colours(
     window="#f4f6fa", surface="#ffffff", sidebar="#eaeef5", border="#d8dfe9", text="#1b2433", muted="#5d6b80",
     ink="#475569", accent="#2563eb", accent_hover="#1d4fd8", accent_text="#ffffff", tint="#dbe7ff", hover="#e3e9f3",
-    good="#15803d", warning="#b45309", bad="#c81e1e", danger="#c81e1e", console="#10141b",
+    good="#11702f", warning="#9a4a06", bad="#c81e1e", danger="#c81e1e", console="#10141b",
 )  # fmt: skip
 DARK_COLOURS: Final = Colours(
     window="#171b22", surface="#1f252f", sidebar="#12161c", border="#323b49", text="#e6eaf1", muted="#9aa7ba",

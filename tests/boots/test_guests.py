@@ -71,7 +71,7 @@ def carry_out(vm: Machine, step: list[Any]) -> None:
 
 
 @pytest.mark.parametrize("row", ROWS, ids=[row["name"] for row in ROWS])
-def test_guest_boots(row: dict[str, Any], tmp_path: Path, request: pytest.FixtureRequest) -> None:
+def test_guest_boots(row: dict[str, Any], tmp_path: Path) -> None:
     media = [row[kind] for kind in ("floppy", "disk", "cdrom") if kind in row]
     if not all((GUESTS / name).exists() for name in media):
         pytest.skip("the shared guests are not here")
@@ -86,5 +86,3 @@ def test_guest_boots(row: dict[str, Any], tmp_path: Path, request: pytest.Fixtur
             vm.screen.save(OUTPUT / f"{row['name']}.png")
             (OUTPUT / f"{row['name']}.txt").write_text(vm.screen.text())
             raise
-    used: set[str] = request.config.__dict__.setdefault("shared_guests_used", set())
-    used.add(row["name"])

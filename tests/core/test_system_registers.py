@@ -7,7 +7,19 @@ import struct
 import pytest
 
 from engine import _core
-from tests.core.protected_rig import CODE, DB, GP, IF, PAGE_DIRECTORY, SCRATCH, UD, ProtectedRig, mov_eax, push
+from tests.core.protected_rig import (
+    CODE,
+    DB,
+    GP,
+    HANDLERS,
+    IF,
+    PAGE_DIRECTORY,
+    SCRATCH,
+    UD,
+    ProtectedRig,
+    mov_eax,
+    push,
+)
 
 CPUID, RDTSC, RDMSR, WRMSR, RDPMC = b"\x0f\xa2", b"\x0f\x31", b"\x0f\x32", b"\x0f\x30", b"\x0f\x33"
 
@@ -169,3 +181,53 @@ def test_unreal_mode_keeps_the_limit(rig: ProtectedRig) -> None:
     rig.memory.write(0x30000, b"\x31\xc0\x8e\xd8\x67\xa0" + struct.pack("<I", 0x234567) + b"\xf4")
     stop = rig.run(code, cs_access=0x9B, cs_limit=0xFFFFF, cr3=PAGE_DIRECTORY)
     assert (stop["cs"], stop["cs_base"], stop["eax"] & 0xFF, stop["ds_limit"]) == (0x3000, 0x30000, 0x5A, 0xFFFFFFFF)
+
+
+def break_on(number: int, address: int, condition: int, length: int = 0) -> dict[str, int]:
+    """Registers with one breakpoint: ``condition`` 0 execution, 1 write, 2 port, 3 access; ``length`` is DR7.LEN."""
+    enable = 0x400 | 2 << 2 * number | (condition | length << 2) << (16 + 4 * number)
+    return {f"dr{number}": address, "dr7": enable, "dr6": 0xFFFF0FF0}
+
+
+def test_instruction_breakpoints_are_faults_that_the_resume_flag_passes(rig: ProtectedRig) -> None:
+    stop = rig.run(b"\x40\x40\x40", eax=0, **break_on(1, CODE + 1, 0))
+    assert (stop.vector, stop["eax"], stop.frame[0]) == (DB, 1, CODE + 1)
+    assert stop.frame[2] & 1 << 16
+    assert stop["dr6"] & 0xF == 2
+    rig.memory.write(HANDLERS + DB * 16, b"\xcf")  # iretd, with RF from the frame
+    assert rig.run(b"\x40\x40\x40", eax=0, **break_on(1, CODE + 1, 0))["eax"] == 3
+
+
+@pytest.mark.parametrize(
+    ("code", "condition", "length", "hits"),
+    [
+        (b"\xa3", 1, 3, True),
+        (b"\xa1", 1, 3, False),
+        (b"\xa1", 3, 3, True),
+        (b"\xa2", 1, 0, False),  # a byte at +0, the breakpoint at +2
+        (b"\xa3", 1, 0, True),  # four bytes from +0
+    ],
+)
+def test_data_breakpoints_trap_after_the_instruction(
+    rig: ProtectedRig, code: bytes, condition: int, length: int, hits: bool
+) -> None:
+    address = SCRATCH if length else SCRATCH + 2
+    store = code + struct.pack("<I", SCRATCH)
+    warm = b"\xa3" + struct.pack("<I", SCRATCH + 0x40)
+    stop = rig.run(warm + store + b"\x90", **break_on(3, address, condition, length))
+    assert (stop.vector == DB) == hits
+    if hits:
+        assert stop.frame[0] == CODE + len(warm + store)
+        assert stop["dr6"] & 0xF == 8
+
+
+def test_breakpoints_set_by_the_program_itself(rig: ProtectedRig) -> None:
+    store = b"\xa3" + struct.pack("<I", SCRATCH)
+    set_up = mov_eax(SCRATCH) + b"\x0f\x23\xc0" + mov_eax(0xD0002) + b"\x0f\x23\xf8"
+    stop = rig.run(store + set_up + store + b"\x90")
+    assert (stop.vector, stop.frame[0]) == (DB, CODE + len(store + set_up + store))
+
+
+def test_port_breakpoints_need_the_debug_extensions(rig: ProtectedRig) -> None:
+    for cr4, expected in ((8, DB), (0, None)):
+        assert rig.run(b"\xe4\x80\x90", cr4=cr4, **break_on(0, 0x80, 2)).vector == expected

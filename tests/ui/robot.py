@@ -63,12 +63,12 @@ class Robot(QObject):
                 self._give_up(AssertionError(f"no {name} came up; there is {window!r}"))
             return
         self._steps.pop(0)
+        self._under_way += 1
         self._looks = 0
         # On its own: a step may open the next window, and a timer does not fire again inside its own call.
         QTimer.singleShot(0, lambda: self._carry_out(step, window))
 
     def _carry_out(self, step: Step, window: QWidget) -> None:
-        self._under_way += 1
         try:
             step(window)
         except BaseException as error:

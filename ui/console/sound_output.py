@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Final, Protocol
 
-from PySide6.QtCore import QObject, QTimer
+from PySide6.QtCore import QLoggingCategory, QObject, QTimer
 
 SAMPLE_RATE: Final = 48_000
 _SAMPLE_BYTES: Final = 2
@@ -70,6 +70,7 @@ class SoundOutput(QObject):
 
     def _open(self) -> None:
         # Importing QtMultimedia costs start-up time and loads the host's audio libraries: only when needed.
+        QLoggingCategory.setFilterRules("qt.multimedia.*=false")  # no audio service is no news to anybody
         from PySide6.QtMultimedia import QAudioFormat, QAudioSink, QMediaDevices
 
         output = QMediaDevices.defaultAudioOutput()

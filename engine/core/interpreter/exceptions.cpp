@@ -147,6 +147,7 @@ void Interpreter::deliver(uint8_t vector, EventKind kind, bool has_error, uint32
       error_code = 0;
     }
   }
+  if (is_exception && vector != VECTOR_DB) pending_debug_ = 0;  // of an instruction that did not finish
   delivering_ = vector;
   if (kind == EventKind::hardware_interrupt) delivering_ |= DELIVERING_HARDWARE;
   if (kind == EventKind::software_interrupt) delivering_ |= DELIVERING_SOFTWARE;

@@ -142,8 +142,12 @@ class Interpreter final : public Vcpu, private MemoryObserver {
   // Called after CS, SS, CPL, CR0.AM or EFLAGS.AC changed: recomputes what decoding and fast paths derive from
   // them (run_loop.cpp). Needs no leave_block() of its own, but the handler that called it must end the block.
   void segments_changed();
-  // Called after DR0-DR3 or DR7 changed: breakpoints are checked in slow paths only (run_loop.cpp).
+  // Called after DR0-DR3 or DR7 changed: breakpoints are checked in slow paths only (breakpoints.cpp).
   void debug_registers_changed();
+  uint32_t instruction_breakpoints(uint32_t linear) const;  // DR6 bits of those at this address
+  bool is_watched(uint32_t linear) const;                   // the page has a data breakpoint: no TLB entry
+  void note_data_access(uint32_t linear, uint32_t size, Access access);
+  void note_port_access(uint16_t port, uint32_t size);
   // flush_tlb() and flush_tlb_page() must call it: fetches look linear addresses up anew (run_loop.cpp).
   void code_mappings_changed();
 
@@ -222,6 +226,7 @@ class Interpreter final : public Vcpu, private MemoryObserver {
     if (attention() || clock_.take_deadline_changed()) break_after_current();
   }
   bool ferr_ = false;              // x87.cpp: FERR# is active
+  uint32_t code_breakpoints_ = 0;  // bit i: DR7 has instruction breakpoint i enabled
   uint32_t data_breakpoints_ = 0;  // bit i: DR7 has data (or I/O) breakpoint i enabled
 
  private:

@@ -17,10 +17,15 @@ bool checks_alignment(const Interpreter& cpu, uint8_t set) {
   return set == 2 && cpu.user_;
 }
 
+// Pages with data breakpoints are left out of the TLB.
+bool may_enter(const Interpreter& cpu, uint32_t linear, uint8_t set) {
+  return set < 2 && (cpu.data_breakpoints_ == 0 || !cpu.is_watched(linear));
+}
+
 // Makes the TLB entry for a load and returns the physical address.
 uint32_t fill_read(Interpreter& cpu, uint32_t linear, uint8_t set) {
   const uint32_t physical = cpu.translate(linear, Access::read, set != 0);
-  if ((cpu.memory().flags(physical) & PAGE_READ) && set < 2) {
+  if ((cpu.memory().flags(physical) & PAGE_READ) && may_enter(cpu, linear, set)) {
     const uint32_t page = linear & PAGE_MASK;
     cpu.tlb_read_[set][tlb_index(linear)] = {page, cpu.translated_global_ ? Interpreter::TLB_GLOBAL : 0,
                                              reinterpret_cast<uint64_t>(cpu.memory().host_page(physical)) - page};
@@ -31,7 +36,7 @@ uint32_t fill_read(Interpreter& cpu, uint32_t linear, uint8_t set) {
 uint32_t fill_write(Interpreter& cpu, uint32_t linear, uint8_t set) {
   const uint32_t physical = cpu.translate(linear, Access::write, set != 0);
   const uint8_t flags = cpu.memory().flags(physical);
-  if ((flags & PAGE_WRITE) && set < 2) {
+  if ((flags & PAGE_WRITE) && may_enter(cpu, linear, set)) {
     const uint32_t page = linear & PAGE_MASK;
     if (flags & PAGE_TRACK_DIRTY) cpu.memory().mark_dirty(physical);
     cpu.tlb_write_[set][tlb_index(linear)] = {
@@ -88,6 +93,7 @@ uint32_t Interpreter::linear_address(SegmentRegister segment, uint32_t offset, u
 template <typename T>
 T read_linear_slow(Interpreter& cpu, uint32_t linear, uint8_t set) {
   if (checks_alignment(cpu, set) && (linear & (sizeof(T) - 1))) cpu.fault(VECTOR_AC, 0);
+  if (cpu.data_breakpoints_ != 0) cpu.note_data_access(linear, sizeof(T), Access::read);
   if ((linear & ~PAGE_MASK) + sizeof(T) <= PAGE_SIZE) return read_physical<T>(cpu, fill_read(cpu, linear, set));
   // Across two pages: both are translated before anything is read.
   const uint32_t first = fill_read(cpu, linear, set);
@@ -104,6 +110,7 @@ T read_linear_slow(Interpreter& cpu, uint32_t linear, uint8_t set) {
 template <typename T>
 void write_linear_slow(Interpreter& cpu, uint32_t linear, T value, uint8_t set) {
   if (checks_alignment(cpu, set) && (linear & (sizeof(T) - 1))) cpu.fault(VECTOR_AC, 0);
+  if (cpu.data_breakpoints_ != 0) cpu.note_data_access(linear, sizeof(T), Access::write);
   if ((linear & ~PAGE_MASK) + sizeof(T) <= PAGE_SIZE) {
     // A page with code is known already: only its map of code bytes is looked at.
     const Interpreter::TlbEntry& entry = cpu.tlb_write_[set][tlb_index(linear)];

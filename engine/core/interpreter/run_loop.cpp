@@ -72,6 +72,7 @@ void Interpreter::state_changed() {
   store_flags(state_.eflags);
   for (Segment& segment : state_.seg) segment.update_spans();
   flush_tlb(false);
+  debug_registers_changed();
   segments_changed();
   attention_ = true;
 }
@@ -93,10 +94,6 @@ void Interpreter::segments_changed() {
 void Interpreter::code_mappings_changed() {
   mapping_generation_ = (mapping_generation_ + 1) & 0x3FFFFFFF;
   segments_changed();
-}
-
-void Interpreter::debug_registers_changed() {
-  data_breakpoints_ = state_.dr[7] & 0xFF;
 }
 
 void Interpreter::break_after_current() {
@@ -200,6 +197,14 @@ ExitReason Interpreter::loop(uint64_t stop_at) {
       if (deadline != UINT64_MAX) limit_ = std::min(limit_, retired_base_ + clock_.instructions_until(deadline));
     } else {
       limit_ = std::min(limit_, retired_base_ + REALTIME_SLICE);
+    }
+    if ((code_breakpoints_ | data_breakpoints_) != 0) {
+      limit_ = retired_base_ + 1;
+      const uint32_t hits = instruction_breakpoints(state_.seg[CS].base + state_.eip);
+      if (hits != 0 && !shadow && !(state_.eflags & FLAG_RF)) {
+        state_.dr[6] |= hits;
+        fault(VECTOR_DB);
+      }
     }
     state_.eflags &= ~FLAG_RF;  // it holds for one instruction only (SDM 17.3.1.1)
     single_step_ = state_.eflags & FLAG_TF;

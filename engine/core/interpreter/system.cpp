@@ -182,8 +182,7 @@ const Op* sysexit(Interpreter& cpu, const Op*) {
   return cpu.leave_block();
 }
 
-// Register forms of 34 and 35 exist only with FEATURE_SEP; the check is at execution because handlers know no model
-// when they are chosen.
+// SYSENTER and SYSEXIT exist with FEATURE_SEP only. Handlers are chosen without knowing the model, so they ask for it.
 template <Handler HANDLER>
 const Op* with_sep(Interpreter& cpu, const Op* op) {
   if (!cpu_facts(cpu.model_).has(FEATURE_SEP)) cpu.fault(VECTOR_UD);
@@ -233,6 +232,7 @@ Handler two_byte_handler(const Op& op) {
 }  // namespace
 
 void Interpreter::check_io(uint16_t port, int size) {
+  if (data_breakpoints_ != 0) note_port_access(port, static_cast<uint32_t>(size));
   if (!state_.protected_mode() || (!state_.v86() && state_.cpl <= state_.iopl())) return;
   const Segment& tr = state_.tr;
   if (!(tr.access & ACCESS_PRESENT) || !(tr.access & TYPE_WIDE_BIT) || tr.limit < TSS_IO_MAP_BASE + 1)
