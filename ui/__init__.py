@@ -8,6 +8,7 @@ Code map
 ``actions.py``             every action with its keys; menus and toolbar
 ``machine_commands.py``    what the actions do to the current machine
 ``library_commands.py``    new, open, try, rename, remove, delete
+``setup_key.py``           one click into the firmware's Setup
 ``sessions.py``            the machines the windows know
 ``vm_session.py``          one machine: folder, runner, state, orders in the background
 ``engine_bridge.py``       the only place where engine events become Qt signals

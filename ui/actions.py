@@ -41,6 +41,7 @@ class Actions:
     integer: QAction
     stretch: QAction
     start: QAction
+    start_setup: QAction
     pause: QAction
     reset: QAction
     power_off: QAction
@@ -80,7 +81,6 @@ def make_actions(window: QMainWindow) -> Actions:
         plain = text.replace("&", "").rstrip("…")
         first = action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)
         action.setToolTip(f"{tip or plain} ({first})" if first else tip or plain)
-        action.setStatusTip(tip)
         window.addAction(action)
         return action
 
@@ -106,6 +106,7 @@ def make_actions(window: QMainWindow) -> Actions:
         integer=make(_tr("&Whole multiples, sharp"), checkable=True),
         stretch=make(_tr("S&tretched to the window"), checkable=True),
         start=make(_tr("&Start"), "Ctrl+B", "start", _tr("Power the machine on")),
+        start_setup=make(_tr("Start into S&etup"), "", "options", _tr("Power on and open the firmware's settings")),
         pause=make(_tr("&Pause"), "Ctrl+J", "pause", _tr("Stop the machine's time, or let it go on"), True),
         reset=make(_tr("&Reset"), "Ctrl+R", "reset", _tr("Press the reset button")),
         power_off=make(_tr("Power &off"), "Ctrl+E", "power-off", _tr("Pull the plug")),
@@ -151,7 +152,7 @@ def fill_menus(window: QMainWindow, actions: Actions, removable: QMenu) -> QMenu
     machine = bar.addMenu(_tr("&Machine"))
     power = QMenu(_tr("&Power"), machine)
     theme.set_icon(power, "power-off")
-    add(power, a.start, a.pause, a.reset, a.power_off)
+    add(power, a.start, a.start_setup, None, a.pause, a.reset, a.power_off)
     add(machine, power, removable, None, a.grab, a.ctrl_alt_delete, a.screenshot, None, a.open_folder, a.settings)
     tabs = bar.addMenu(_tr("&Tabs"))
     add(bar.addMenu(_tr("&Help")), a.keys, a.about)

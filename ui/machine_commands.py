@@ -25,6 +25,7 @@ from ui.new_disk_dialog import NewDiskDialog
 from ui.settings.dialog import SettingsDialog
 from ui.settings.file_filters import for_device
 from ui.settings.page import Page
+from ui.setup_key import SetupKey
 from ui.vm_session import VmSession
 from ui.vm_tab import VmTab
 
@@ -40,6 +41,7 @@ class MachineCommands(QObject):
         actions = window.actions_
         for action, slot in (
             (actions.start, self.start),
+            (actions.start_setup, self.start_into_setup),
             (actions.pause, self.pause_or_resume),
             (actions.reset, self.reset),
             (actions.power_off, self.power_off),
@@ -79,6 +81,7 @@ class MachineCommands(QObject):
         on = session is not None and session.is_on
         paused = session is not None and session.state is PowerState.PAUSED
         actions.start.setEnabled(can(Action.START))
+        actions.start_setup.setEnabled(can(Action.START))
         actions.pause.setEnabled(can(Action.PAUSE) or can(Action.RESUME))
         actions.pause.setChecked(paused)
         actions.pause.setText(self.tr("Resu&me") if paused else self.tr("&Pause"))
@@ -118,8 +121,16 @@ class MachineCommands(QObject):
             return
         self.start_session(session)
 
-    def start_session(self, session: VmSession) -> None:
-        """Starts a machine; a lack of host memory is said first."""
+    def start_into_setup(self) -> None:
+        session = self.window.session
+        if session is None or not session.allows(Action.START):
+            return
+        key = SetupKey(session)
+        if not self.start_session(session):
+            key.deleteLater()
+
+    def start_session(self, session: VmSession) -> bool:
+        """Starts a machine; a lack of host memory is said first. False when the person decided against it."""
         warning = memory_warning(session.config.memory_mb)
         if warning and not close_question.ask(
             self.window,
@@ -130,8 +141,9 @@ class MachineCommands(QObject):
             self.tr("Start"),
             danger=False,
         ):
-            return
+            return False
         session.start()
+        return True
 
     def pause_or_resume(self) -> None:
         session = self.window.session

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import QEvent, QPoint, QSettings, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QPoint, QSettings, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QAction, QCloseEvent, QResizeEvent
 from PySide6.QtWidgets import QLabel, QMainWindow, QMenu, QSplitter, QTabBar, QTabWidget
 
@@ -101,15 +101,24 @@ class MainWindow(QMainWindow):
         bar.setSizeGripEnabled(False)
         self.hint = QLabel()
         self.hint.setAccessibleName(self.tr("Hint"))
-        bar.addWidget(self.hint, 1)
+        bar.addPermanentWidget(self.hint)
+        self.message = QLabel()
+        self.message.setAccessibleName(self.tr("Message"))
+        self.message.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        bar.addPermanentWidget(self.message, 1)
         self.lights = StatusLights(lambda device: recent(kind_of(device)))
         bar.addPermanentWidget(self.lights)
+
+        self._message_timer = QTimer(self)
+        self._message_timer.setSingleShot(True)
+        self._message_timer.timeout.connect(self.message.clear)
 
     def _connect(self) -> None:
         actions = self.actions_
         self.tabs.currentChanged.connect(self._current_changed)
         self.tabs.tabCloseRequested.connect(lambda index: self.close_tab_wanted.emit(self.tabs.widget(index)))
         self.sessions.changed.connect(self._session_changed)
+        self.model.modelReset.connect(self._mark_current)
         actions.library.toggled.connect(self.library_view.setVisible)
         actions.find.triggered.connect(self._find)
         actions.home.triggered.connect(lambda: self.tabs.setCurrentWidget(self.home))
@@ -189,8 +198,7 @@ class MainWindow(QMainWindow):
         self.model.refresh()
         if session is not None:
             self._session_changed(session)
-            if session is self.session:
-                self.library_view.select(renamed.path)
+            self._mark_current()
 
     def _switch_machine(self, identity: str) -> None:
         for tab in self.vm_tabs():
@@ -218,7 +226,7 @@ class MainWindow(QMainWindow):
         self.lights.forget_images()
         self.lights.show_devices(devices(session.config) if session is not None else [])
         self.lights.set_muted(tab is not None and tab.muted)
-        self.library_view.select(session.folder.path if session is not None and session.folder is not None else None)
+        self._mark_current()
         if tab is not None and self.full_screen.on:
             self.full_screen.show_tab(tab)
         elif self.full_screen.on:
@@ -227,6 +235,10 @@ class MainWindow(QMainWindow):
             tab.console.setFocus()
         self.update_hint()
         self.current_changed.emit(tab)
+
+    def _mark_current(self) -> None:
+        folder = self.session.folder if self.session is not None else None
+        self.library_view.select(folder.path if folder is not None else None)
 
     def _session_changed(self, session: VmSession) -> None:
         tab = self.tab_of(session)
@@ -270,8 +282,9 @@ class MainWindow(QMainWindow):
             self.hint.setText(self.tr("Ctrl+B starts the machine."))
 
     def say(self, text: str) -> None:
-        """A short message in the status bar."""
-        self.statusBar().showMessage(text, _MESSAGE_MS)
+        """A short message in the status bar, beside the hint; it goes by itself."""
+        self.message.setText(text)
+        self._message_timer.start(_MESSAGE_MS)
 
     def _hot_key(self, name: str) -> None:
         actions = self.actions_
@@ -370,8 +383,11 @@ class MainWindow(QMainWindow):
         self.store.sync()
 
     def changeEvent(self, event: QEvent) -> None:
-        if event.type() == QEvent.Type.ActivationChange and not self.isActiveWindow() and self.tab is not None:
-            self.tab.console.release_input()
+        if event.type() == QEvent.Type.ActivationChange:
+            if self.isActiveWindow():
+                self.model.refresh()  # another program may have made or removed machines
+            elif self.tab is not None:
+                self.tab.console.release_input()
         super().changeEvent(event)
 
     def resizeEvent(self, event: QResizeEvent) -> None:

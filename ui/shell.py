@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+
+from PySide6.QtCore import QMessageLogContext, QtMsgType, qInstallMessageHandler
 from PySide6.QtWidgets import QApplication
 
 from app import places, preferences
@@ -42,9 +45,11 @@ class Shell:
     def run(self) -> int:
         """Runs until the window is closed; returns the exit status."""
         self.catcher.install()
+        before = qInstallMessageHandler(_log_qt)
         try:
             return self.application.exec()
         finally:
+            qInstallMessageHandler(before)
             self.catcher.uninstall()
 
     def show_only(self, runner: Runner) -> None:
@@ -80,6 +85,12 @@ class Shell:
 
     def _apply_theme(self) -> None:
         theme.apply(self.application, self.preferences.theme)
+
+
+def _log_qt(kind: QtMsgType, context: QMessageLogContext, message: str) -> None:
+    """Qt's own remarks (no sound server, an odd font) are for the log, not for the terminal."""
+    serious = kind in (QtMsgType.QtCriticalMsg, QtMsgType.QtFatalMsg)
+    logging.getLogger("bancada.qt").log(logging.ERROR if serious else logging.DEBUG, message)
 
 
 def make_application() -> QApplication:

@@ -326,7 +326,7 @@ def test_paste_types_the_clipboard(shell: Shell, machines: list[FakeMachine], st
     QGuiApplication.clipboard().setText("dir /w\r\nЖ")
     keys(shell.window, Qt.Key.Key_V, CTRL)
     assert machines[0].keyboard.typed == "dir /w\n"
-    assert "Ж" in shell.window.statusBar().currentMessage()
+    assert "Ж" in shell.window.message.text()
 
 
 def test_send_ctrl_alt_del(shell: Shell, machines: list[FakeMachine], started: Start, qtbot: QtBot) -> None:
@@ -344,7 +344,7 @@ def test_screenshot_to_a_file(shell: Shell, started: Start, robot: Robot, tmp_pa
     robot.expect("QFileDialog", pick_file(target))
     shell.window.actions_.screenshot.trigger()
     assert target.read_bytes().startswith(b"\x89PNG")
-    assert str(target) in shell.window.statusBar().currentMessage()
+    assert str(target) in shell.window.message.text()
 
 
 def test_close_with_guests_running_asks(

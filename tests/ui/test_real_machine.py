@@ -105,3 +105,15 @@ def test_setup_changes_the_boot_order_for_good(
     keys(shell.window, Qt.Key.Key_E, CTRL)
     qtbot.waitUntil(lambda: session.state is PowerState.OFF and not session.busy, timeout=PATIENCE_MS)
     assert first_device(enter_setup()) == after
+
+
+def test_one_click_into_setup(shell: Shell, read: Callable[[VmSession, str], str], qtbot: QtBot) -> None:
+    draft = NewVmDraft.for_guest("dos", shell.library)
+    draft.name, draft.disk_mb = "PC", None
+    draft.create(shell.library)
+    shell.window.model.refresh()
+    click_row(shell.window.library_view.list, "PC")
+    shell.window.actions_.start_setup.trigger()
+    session = shell.window.session
+    assert session is not None
+    read(session, "System time")
