@@ -65,7 +65,9 @@ class Machine:
         self._running_thread: int | None = None
         self._last_activity: dict[str, int] = {}
         self._waits: set[threading.Event] = set()
+        self.board_made = False
         self.board = Board(self.config, self)
+        self.board_made = True
         self.screen: Screen = self.board.screen
         self.keyboard: Keyboard = self.board.keyboard
         self.mouse: Mouse = self.board.mouse
@@ -164,7 +166,8 @@ class Machine:
         self._posted.append(work)
         with self._changed:
             self._changed.notify_all()
-        self.board.cpu.kick()
+        if self.board_made:  # a serial port's other end may speak while the board is still being made
+            self.board.cpu.kick()
 
     def call(self, work: Callable[[], Result]) -> Result:
         """Like ``post``, but waits for the result; exceptions come back to the caller."""

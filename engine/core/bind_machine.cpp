@@ -432,6 +432,7 @@ void bind_machine(nb::module_& module) {
           },
           "acknowledge_interrupt"_a.none(), "on_kick"_a.none(), "ferr"_a.none())
       .def_prop_ro("retired", &Vcpu::retired)
+      .def_prop_ro("cr0", [](Vcpu& vcpu) { return vcpu.state().cr0; })
       .def("registers", &registers)
       .def("set_registers", &set_registers, "values"_a)
       .def("save",

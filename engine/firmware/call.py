@@ -111,6 +111,10 @@ class Call:
     edi, di = _Part(_EDI, 32), _Part(_EDI, 16)
     ebp, bp = _Part(_EBP, 32), _Part(_EBP, 16)
 
+    def fingerprint(self) -> int:
+        """A number that is the same for the same caller with the same registers."""
+        return hash((*self.registers, self.ds, self.es, self.cs, self.ip))
+
     # -- Flags ------------------------------------------------------------------------------------------
 
     @property

@@ -56,9 +56,12 @@ class GuestMemory:
         if self._known:
             return
         self._known = True
+        cr0 = self._cpu.cr0
+        if not cr0 & CR0_PE:
+            self._v86 = self._paged = False
+            return
         registers = self._cpu.registers()
-        cr0 = registers["cr0"]
-        self._v86 = bool(cr0 & CR0_PE and registers["eflags"] & EFLAGS_VM)
+        self._v86 = bool(registers["eflags"] & EFLAGS_VM)
         self._paged = self._v86 and bool(cr0 & CR0_PG)
         if self._paged:
             self._cr3 = registers["cr3"]
@@ -132,6 +135,7 @@ class GuestMemory:
 
     def physical(self, linear: int) -> int | None:
         """The guest's page tables walked (SDM volume 3, 4.3 and 4.4); None when the page is not present."""
+        self._look()
         read = self._bus.read_memory
         if self._cr4 & CR4_PAE:
             table = self._cr3 & 0xFFFFFFE0

@@ -65,7 +65,8 @@ class VideoServices:
     def service(self, call: Call) -> None:
         function = self._functions.get(call.ah)
         if function is not None:
-            self._video.use_crtc_port()
+            if call.ah != 0x0E:  # teletype looks at the data area itself
+                self._video.use_crtc_port()
             function(call)
 
     def _set_mode(self, call: Call) -> None:
@@ -112,7 +113,7 @@ class VideoServices:
         call.al = surface.read_pixel(call.cx, call.dx) if surface is not None else 0
 
     def _teletype(self, call: Call) -> None:
-        self._text.teletype(call.al, self._video.active_page, call.bl)
+        self._text.teletype(call.al, None, call.bl)
 
     def _get_mode(self, call: Call) -> None:
         keep = self._guest.read_byte(bda.VIDEO_CONTROL) & 0x80

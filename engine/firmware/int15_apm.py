@@ -1,6 +1,6 @@
-"""INT 15h/53h: APM 1.2, real-mode interface: idle, power off, status.
+"""INT 15h/53h: APM 1.2: idle, power off, status; real-mode, 16-bit and 32-bit protected-mode interfaces.
 
-The protected-mode interfaces are reported absent. Source: APM BIOS Interface Specification 1.2, chapter 4.
+Source: APM BIOS Interface Specification 1.2, chapter 4.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from typing import Final
 
 from engine.firmware.board import FirmwareBoard
 from engine.firmware.call import Call
+from engine.firmware.rom import SYSTEM_SEGMENT
 
 _VERSION: Final = 0x0102
 _ALL_DEVICES: Final = 0x0001
@@ -20,7 +21,10 @@ _NOT_CONNECTED: Final = 0x03
 _UNKNOWN_DEVICE: Final = 0x09
 _BAD_PARAMETER: Final = 0x0A
 _ALREADY_CONNECTED: Final = 0x02
-_NO_PROTECTED_MODE: Final = 0x06
+_HAS_16_BIT: Final = 0x0001
+_HAS_32_BIT: Final = 0x0002
+_DISABLED: Final = 0x0008
+_SEGMENT_LENGTH: Final = 0xFFFF
 _NO_EVENT: Final = 0x80
 
 
@@ -32,10 +36,11 @@ class PowerState:
 
 
 class PowerManagement:
-    """The real-mode interface."""
+    """All functions; which interface a call came through makes no difference."""
 
-    def __init__(self, board: FirmwareBoard) -> None:
+    def __init__(self, board: FirmwareBoard, labels: dict[str, int]) -> None:
         self._board = board
+        self._labels = labels
         self.state = PowerState()
 
     def service(self, call: Call) -> None:
@@ -52,15 +57,14 @@ class PowerManagement:
                 return _UNKNOWN_DEVICE
             call.ax = _VERSION
             call.bx = 0x504D  # "PM"
-            call.cx = 0x0000 if state.enabled else 0x0008
+            call.cx = _HAS_16_BIT | _HAS_32_BIT | (0 if state.enabled else _DISABLED)
             return 0
-        if function == 0x01:
+        if function in (0x01, 0x02, 0x03):
             if state.connected:
                 return _ALREADY_CONNECTED
             state.connected = True
+            self._entry_point(call)
             return 0
-        if function in (0x02, 0x03):
-            return _NO_PROTECTED_MODE
         if function == 0x04:
             was, state.connected = state.connected, False
             return 0 if was else _NOT_CONNECTED
@@ -76,6 +80,17 @@ class PowerManagement:
             state.enabled = bool(call.cx & 1)
             return 0
         return self._status(call)
+
+    def _entry_point(self, call: Call) -> None:
+        """Segments (real-mode values) and offset of the protected-mode entry that was asked for."""
+        if call.al == 0x02:
+            call.ax, call.bx, call.cx = SYSTEM_SEGMENT, self._labels["apm_16"], SYSTEM_SEGMENT
+            call.si = call.di = _SEGMENT_LENGTH
+        elif call.al == 0x03:
+            call.ax, call.ebx = SYSTEM_SEGMENT, self._labels["apm_32"]
+            call.cx = call.dx = SYSTEM_SEGMENT
+            call.esi = _SEGMENT_LENGTH << 16 | _SEGMENT_LENGTH
+            call.di = _SEGMENT_LENGTH
 
     def _set_power_state(self, call: Call) -> int:
         wanted = call.cx

@@ -50,7 +50,7 @@ class SystemServices:
         self._labels = labels
         self.state = SystemState()
         self.mouse = MouseServices(board, guest)
-        self.power = PowerManagement(board)
+        self.power = PowerManagement(board, labels)
         self._functions: dict[int, Callable[[Call], None]] = {
             0x24: self._a20,
             0x41: self._unsupported,

@@ -378,7 +378,7 @@ class Keyboard:
         if state.halting:
             state.halting = False
             state.idle.halted(retired, now_ns)
-        elif state.idle.poll(retired, now_ns):
+        elif state.idle.poll(retired, now_ns, call.fingerprint()):
             state.halting = True
             call.wait()
 

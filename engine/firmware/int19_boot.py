@@ -23,10 +23,9 @@ DEVICE_NAMES: Final = {"floppy": "Floppy", "cdrom": "CD-ROM", "disk": "Hard disk
 
 @dataclass
 class BootState:
-    """``chosen``: a one-time choice from the boot menu. ``told``: the message is on the screen already."""
+    """``chosen``: a one-time choice from the boot menu, forgotten after one INT 19h."""
 
     chosen: str = ""
-    told: bool = False
 
 
 class BootServices:
@@ -51,7 +50,6 @@ class BootServices:
 
     def bootstrap(self, call: Call) -> None:
         """INT 19h."""
-        self.state.told = False
         self._disks.state.emulation = None
         if self.state.chosen:
             order = [self.state.chosen]

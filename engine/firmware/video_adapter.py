@@ -34,6 +34,8 @@ VECTOR_FONT: Final = 0x43 * 4
 FONT_CELL: Final = 32  # bytes of a character in plane 2
 FONT_BLOCKS: Final = (0x0000, 0x4000, 0x8000, 0xC000, 0x2000, 0x6000, 0xA000, 0xE000)
 _SCAN_LINES: Final = {0x80: 200, 0x00: 350, 0x10: 400}  # 40:89, bits 7 and 4
+TEXT_WINDOW: Final = 0x8000  # bytes of a text mode's window
+_TEXT_FIELDS: Final = struct.Struct("<BHHH16sHBH32s")  # from 40:49 to 40:84
 VBE_MODE_IN_BDA: Final = 0x6F  # what 40:49 holds while a VESA mode is on
 
 
@@ -49,6 +51,19 @@ class VbeScreen:
     linear: bool
     start: int = 0  # byte of video memory shown top left (for 4-bit modes, of a plane)
     dac_8_bits: bool = False
+
+
+@dataclass(slots=True)
+class TextPage:
+    """A page of a text mode. ``shown_from``: first cell on the screen, None when another page is shown."""
+
+    number: int
+    base: int
+    columns: int
+    rows: int
+    column: int
+    row: int
+    shown_from: int | None
 
 
 class VideoAdapter:
@@ -107,6 +122,29 @@ class VideoAdapter:
         """Takes the CRTC's port over from the data area, as every service does at its start."""
         port = self.guest.read_word(bda.CRTC_PORT)
         self.ports.crtc_port = port if port in (CRTC_COLOUR, CRTC_MONO) else CRTC_COLOUR
+
+    def text_page(self, page: int | None) -> TextPage | None:
+        """What writing a character in a text mode needs to know, in one look at the data area; None in graphics
+        modes. ``page`` None is the active one."""
+        if self.vbe is not None:
+            return None
+        mode, columns, page_bytes, start, cursors, _, active, port, rest = _TEXT_FIELDS.unpack(
+            self.guest.read(bda.VIDEO_MODE, _TEXT_FIELDS.size)
+        )
+        mode &= 0x7F
+        if mode in MODES and not MODES[mode].is_text:
+            return None
+        page = (active if page is None else page) & 7
+        self.ports.crtc_port = port if port in (CRTC_COLOUR, CRTC_MONO) else CRTC_COLOUR
+        return TextPage(
+            number=page,
+            base=(0xB0000 if mode == 7 else 0xB8000) + page * page_bytes % TEXT_WINDOW,
+            columns=min(max(columns, 1), 256),
+            rows=rest[-1] + 1,
+            column=cursors[page * 2],
+            row=cursors[page * 2 + 1],
+            shown_from=start // 2 if active & 7 == page else None,
+        )
 
     # -- Cursor -----------------------------------------------------------------------------------------
 

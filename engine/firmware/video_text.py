@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from engine.firmware import bios_data_area as bda
-from engine.firmware.video_adapter import VideoAdapter
+from engine.firmware.video_adapter import TextPage, VideoAdapter
 
 _BELL, _BACKSPACE, _LINE_FEED, _RETURN = 0x07, 0x08, 0x0A, 0x0D
 _BELL_NS = 250_000_000
@@ -82,14 +82,23 @@ class TextOutput:
 
     # -- Teletype ---------------------------------------------------------------------------------------
 
-    def teletype(self, character: int, page: int, colour: int, attribute: int | None = None) -> None:
-        """Writes at the cursor and moves it on, with bell, backspace, line feed and return obeyed."""
-        video = self._video
-        column, row = video.cursor(page)
-        columns = video.columns
+    def teletype(self, character: int, page: int | None, colour: int, attribute: int | None = None) -> None:
+        """Writes at the cursor and moves it on, with bell, backspace, line feed and return obeyed.
+
+        ``page`` None is the active one; ``colour`` is for graphics modes, ``attribute`` None keeps the one there.
+        """
         if character == _BELL:
             self.bell()
             return
+        video = self._video
+        shown = video.text_page(page)
+        if shown is not None:
+            self._teletype_text(shown, character, attribute)
+            return
+        page = video.active_page if page is None else page
+        video.use_crtc_port()
+        column, row = video.cursor(page)
+        columns = video.columns
         if character == _RETURN:
             column = 0
         elif character == _LINE_FEED:
@@ -97,32 +106,47 @@ class TextOutput:
         elif character == _BACKSPACE:
             column = max(column - 1, 0)
         else:
-            self._put(character, page, column, row, colour, attribute)
+            self._draw(character, page, column, row, colour if attribute is None else attribute)
             column += 1
             if column >= columns:
                 column, row = 0, row + 1
         if row >= video.rows:
             row = video.rows - 1
-            self._scroll_for_teletype(page, columns, row)
+            self.scroll(page, 0, 0, columns - 1, row, 1, 0)
         video.set_cursor(page, column, row)
 
-    def _put(self, character: int, page: int, column: int, row: int, colour: int, attribute: int | None) -> None:
-        video = self._video
-        surface = video.surface(page)
-        if surface is None:
-            data = bytes([character]) if attribute is None else bytes((character, attribute))
-            self._write_cells(self._cell(page, column, row), data)
-            return
-        height = video.character_height
-        ink = colour if attribute is None else attribute
-        surface.draw_glyph(column * 8, row * height, video.glyph(character, height), ink, 0)
+    def _teletype_text(self, shown: TextPage, character: int, attribute: int | None) -> None:
+        """The same in text modes: most of what programs print comes this way."""
+        page = shown.number
+        column, row, columns = shown.column, shown.row, shown.columns
+        if character == _RETURN:
+            column = 0
+        elif character == _LINE_FEED:
+            row += 1
+        elif character == _BACKSPACE:
+            column = max(column - 1, 0)
+        else:
+            cell = (row * columns + column) * 2 % _TEXT_WINDOW
+            data = bytes((character,)) if attribute is None else bytes((character, attribute))
+            self._write_cells(shown.base + cell, data)
+            column += 1
+            if column >= columns:
+                column, row = 0, row + 1
+        if row >= shown.rows:
+            row = shown.rows - 1
+            fill = self._guest.read_byte(self._cell(page, 0, row) + 1)
+            self.scroll(page, 0, 0, columns - 1, row, 1, fill)
+        self._guest.write(bda.CURSOR_POSITIONS + 2 * page, bytes((column, row)))
+        if shown.shown_from is not None:
+            address = shown.shown_from + row * columns + column
+            self._video.ports.crtc(0x0E, address >> 8)
+            self._video.ports.crtc(0x0F, address)
 
-    def _scroll_for_teletype(self, page: int, columns: int, last_row: int) -> None:
-        """The new line gets the attribute of the old last one (text), or black."""
-        fill = 0
-        if self._video.surface(page) is None:
-            fill = self._guest.read_byte(self._cell(page, 0, last_row) + 1)
-        self.scroll(page, 0, 0, columns - 1, last_row, 1, fill)
+    def _draw(self, character: int, page: int, column: int, row: int, colour: int) -> None:
+        surface = self._video.surface(page)
+        if surface is not None:
+            height = self._video.character_height
+            surface.draw_glyph(column * 8, row * height, self._video.glyph(character, height), colour, 0)
 
     def bell(self) -> None:
         """A short beep from the speaker: timer channel 2 at about 900 Hz, for a quarter of a second."""

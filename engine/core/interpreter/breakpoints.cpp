@@ -11,7 +11,9 @@ namespace {
 // DR7.R/W.
 enum Condition : uint32_t { ON_EXECUTION = 0, ON_WRITE = 1, ON_PORT = 2, ON_ACCESS = 3 };
 
-Condition condition_of(uint32_t dr7, unsigned number) { return static_cast<Condition>((dr7 >> (16 + 4 * number)) & 3); }
+Condition condition_of(uint32_t dr7, unsigned number) {
+  return static_cast<Condition>((dr7 >> (16 + 4 * number)) & 3);
+}
 
 // DR7.LEN: 1, 2 or 4 bytes; 10b is undefined and taken as 1.
 uint32_t length_of(uint32_t dr7, unsigned number) {

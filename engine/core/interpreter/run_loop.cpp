@@ -137,6 +137,8 @@ ExitReason Interpreter::loop(uint64_t stop_at) {
       state_.eip = current_eip();
       be_idle();
     }
+    // A fault takes the time of an instruction: a handler whose first instruction faults again must not stop the clock.
+    ++retired_base_;
     const PendingFault fault = pending_fault_;
     deliver(fault.vector, EventKind::exception, fault.has_error, fault.error_code, state_.eip);
     single_step_ = false;

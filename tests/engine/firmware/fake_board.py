@@ -78,7 +78,8 @@ class FakeBus:
         return self.ports.get(port, 0)
 
     def port_write(self, port: int, value: int, size: int) -> None:
-        self.writes.append((port, value))
+        if port not in self.registers:
+            self.writes.append((port, value))
         if port in self.registers:
             if (write := self.registers[port].write) is not None:
                 write(value)
@@ -103,6 +104,10 @@ class FakeCpu:
     def __init__(self) -> None:
         self.retired = 0
         self.state = {"cr0": 0, "eflags": 2, "cr3": 0, "cr4": 0}
+
+    @property
+    def cr0(self) -> int:
+        return self.state["cr0"]
 
     def registers(self) -> dict[str, int]:
         return self.state
@@ -299,7 +304,7 @@ class Bios:
             values["cs"], flags,
         )  # fmt: skip
         waits = 0
-        for _ in range(10_000):
+        for _ in range(50_000):
             status, frame = self._exchange(frame)
             if status in (Status.DONE, Status.WAIT) and (status == Status.DONE or waits >= most_waits):
                 return Result(_unpack(frame), waits + (status == Status.WAIT))

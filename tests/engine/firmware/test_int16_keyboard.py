@@ -165,6 +165,20 @@ def test_a_program_that_polls_now_and_then_is_never_delayed(bios: Bios) -> None:
     assert poll(bios, 1000, 50_000, 2_000) == 0
 
 
+def test_a_program_whose_registers_change_between_polls_is_never_delayed(bios: Bios) -> None:
+    halts = 0
+    for count in range(1000):
+        bios.cpu.retired += 200
+        bios.clock.advance(2_000)
+        halts += bios.call(0x16, eax=0x0100, esi=count & 0xFFFF).waits
+    assert halts == 0
+
+
+def test_a_long_loop_sleeps_only_when_every_round_is_the_same(bios: Bios) -> None:
+    assert poll(bios, 1000, 5_618, 56_180) >= 40
+    assert sum(poll(bios, 1, 5_618 + count % 7, 56_180) for count in range(1000)) == 0
+
+
 def test_a_program_that_prints_between_polls_is_never_delayed(bios: Bios) -> None:
     halts = 0
     for _ in range(1000):
