@@ -400,6 +400,14 @@ def test_mov_ss_holds_interrupts_off_for_one_instruction(rig: ProtectedRig) -> N
     assert stop.frame[0] == CODE + 10
 
 
+def test_a_handler_that_faults_at_once_for_ever_still_lets_time_pass(rig: ProtectedRig) -> None:
+    """Every delivery pushes to a 16-bit stack that wraps, so that nothing ever ends it but the count."""
+    rig.memory.write(HANDLERS + UD * 16, b"\x0f\x0b")
+    small = {"ss_limit": 0xFFFF, "ss_access": 0x093, "esp": 0x8000, "ss_base": SCRATCH + 0x10000}
+    assert rig.run(b"\x0f\x0b", instructions=100_000, **small).exit == "stop"
+    assert rig.cpu.retired >= 100_000
+
+
 def test_the_idt_limit_is_checked(rig: ProtectedRig) -> None:
     stop = rig.run(b"\xcd\x60")
     assert (stop.vector, stop.error) == (GP, 0x60 * 8 + 2)

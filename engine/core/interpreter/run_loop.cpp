@@ -50,6 +50,7 @@ void Interpreter::reset() {
   reset_processor(state_, cpu_facts(model_));
   shutdown_ = false;
   delivering_ = -1;
+  ferr_ = false;
   nmi_ = false;
   pending_debug_ = 0;
   be_idle();
