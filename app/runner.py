@@ -363,7 +363,8 @@ class Runner:
             return
         if event.state is PowerState.CRASHED:
             self._save_crash_report(event.reason)
-        self._log.info(f"{event.state.value}: {event.reason}" if event.reason else event.state.value)
+        words = [event.state.value, event.reason] if event.reason != event.state.value else [event.state.value]
+        self._log.info(": ".join(filter(None, words)))
         with self._changed:
             self._state = event.state
             self.reason = event.reason

@@ -1,8 +1,8 @@
-"""Who holds which image, among the machines of this process.
+"""Who holds which image, among the machines of this process: any number of readers, or one writer.
 
-A CD is read by any number of machines. A floppy has one writer; others may read it. A hard disk that is written has
-one holder: a second machine would see a file system change under its feet. Machines of other processes are kept
-apart by the locks that the engine puts on the files.
+A CD is read by all. Diskettes and disks that are written have one holder: a second machine would see a file system
+change under its feet. Machines of other processes are kept apart by the locks that the engine puts on the files;
+here the answer can name the machine.
 """
 
 from __future__ import annotations
@@ -93,15 +93,12 @@ def _refuse_conflict(identity: object, new: Hold, others: list[tuple[object, Hol
     for known, other in others:
         if known != identity:
             continue
-        is_disk = "disk" in (new.device[:4], other.device[:4])
-        if not ((new.writable and other.writable) or (is_disk and (new.writable or other.writable))):
+        if not new.writable and not other.writable:
             continue
         who = "this machine" if other.owner_key == new.owner_key else f"“{other.owner}”"
-        if new.device.startswith("floppy") and not is_disk:
-            fix = "Insert it read-only, or eject it there first."
-        else:
-            fix = "Stop that machine first, or use a copy of the image."
-        raise MediumInUseError(new.image, f"{who} has it in drive {other.device} and may write to it.", fix)
+        what = "may write to it" if other.writable else "is using it"
+        fix = "Eject it there or stop that machine first, attach it read-only in both, or use a copy of the image."
+        raise MediumInUseError(new.image, f"{who} has it in drive {other.device} and {what}.", fix)
 
 
 def _is_drive(hold: Hold, owner_key: int, device: str) -> bool:

@@ -19,9 +19,9 @@ GRACE_S: Final = 3.0  # for the window to close by itself after the machines are
 
 
 @contextlib.contextmanager
-def on_termination(stop: Callable[[], None], end: Callable[[int], None] | None = None) -> Iterator[None]:
-    """While the body runs, a signal calls ``stop`` on a thread of its own (machines off, media flushed), and then
-    ``end`` with the exit status; by default the process ends when the body has not within a grace time.
+def on_termination(stop: Callable[[], None], grace_s: float = GRACE_S) -> Iterator[None]:
+    """While the body runs, a signal calls ``stop`` on a thread of its own (machines off, media flushed). When the body
+    has not ended within ``grace_s`` after that, the process ends with the signal's status.
 
     Only the main thread can do this; elsewhere nothing is changed.
     """
@@ -39,11 +39,8 @@ def on_termination(stop: Callable[[], None], end: Callable[[int], None] | None =
                 return
             if any(number in SIGNALS for number in numbers):
                 stop()
-                status = 128 + numbers[0]
-                if end is not None:
-                    end(status)
-                elif not finished.wait(GRACE_S):
-                    os._exit(status)
+                if not finished.wait(grace_s):
+                    os._exit(128 + numbers[0])
                 return
 
     before = {number: signal.signal(number, lambda _number, _frame: None) for number in SIGNALS}

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from app.runner import Runner
-from engine.errors import BancadaError, MachineError
+from engine.errors import BancadaError
 from engine.events import PowerState
 
 DEFAULT_WAIT_S: Final = 60.0  # of a --wait, when the whole run has no --timeout
+_CLOSING_S: Final = 30.0  # a machine that is off has closed its files within this
 _TYPING_S: Final = 600.0  # the guest must take typed text within this
 
 _ESCAPES: Final = {"n": "\n", "t": "\t", "\\": "\\"}
@@ -77,10 +78,12 @@ class Script:
         machine = self._machine(f"“{text}” appeared")
         try:
             machine.screen.wait_for_text(text, timeout=limit)
-        except (TimeoutError, MachineError) as error:
-            runner = self._runner
-            if runner.state is PowerState.RUNNING:
-                raise ActionFailed(f"“{text}” did not appear within {limit:g} s.", runner.screen_text()) from error
+        except Exception as error:
+            if not self._has_ended(machine):
+                if not isinstance(error, TimeoutError):
+                    raise
+                message = f"“{text}” did not appear within {limit:g} s."
+                raise ActionFailed(message, self._runner.screen_text()) from error
             raise self._ended(f"“{text}” appeared") from error
 
     def _type(self, text: str) -> None:
@@ -99,8 +102,10 @@ class Script:
         left = self.remaining()
         try:
             machine.wait_until(lambda: not machine.keyboard.busy, _TYPING_S if left is None else left)
-        except (TimeoutError, MachineError) as error:
-            if self._runner.state is PowerState.RUNNING:
+        except Exception as error:
+            if not self._has_ended(machine):
+                if not isinstance(error, TimeoutError):
+                    raise
                 message = "The guest did not take the keys that were typed."
                 raise ActionFailed(message, self._runner.screen_text()) from error
             # The keys may have been what switched it off.
@@ -119,13 +124,22 @@ class Script:
 
     def _text(self, _: None) -> None:
         self._machine("the screen's text")
-        print(self._runner.screen_text(), flush=True)
+        print(trimmed(self._runner.screen_text()), flush=True)
 
     def _machine(self, what: str) -> Any:
         machine = self._runner.machine
         if machine is None or self._runner.state is not PowerState.RUNNING:
             raise self._ended(what)
         return machine
+
+    def _has_ended(self, machine: Any) -> bool:
+        """The machine is not running any more. One that is off is being closed by another thread, under our hands:
+        what that made fail is no error, and the runner knows what the screen showed."""
+        if machine.state is PowerState.RUNNING:
+            return False
+        if machine.state is PowerState.OFF:
+            self._runner.wait(_CLOSING_S)
+        return True
 
     def _ended(self, what: str) -> ActionFailed:
         runner = self._runner
@@ -179,6 +193,11 @@ def add_actions(parser: argparse.ArgumentParser) -> None:
     option("screenshot", Path, "PNG", "save the screen to a file")
     option("sleep", seconds, "S", "let the guest run for so many seconds")
     group.add_argument("--text", action=_Append, nargs=0, help="print the screen's text", default=argparse.SUPPRESS)
+
+
+def trimmed(screen: str) -> str:
+    """A screen's text without the blanks that fill it."""
+    return "\n".join(line.rstrip() for line in screen.splitlines()).rstrip("\n")
 
 
 def not_empty(text: str) -> str:

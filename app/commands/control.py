@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from app.cli import DONE, Command, Parser
-from app.commands.actions import DEFAULT_WAIT_S, chord, not_empty, seconds, unescaped
+from app.commands.actions import DEFAULT_WAIT_S, chord, not_empty, seconds, trimmed, unescaped
 from app.commands.machines import summary
 from app.commands.window import display_problem
 from app.control_socket import NotRunningError, ask
@@ -166,7 +166,7 @@ def key(parser: Parser, arguments: Sequence[str]) -> int:
 
 
 def text(parser: Parser, arguments: Sequence[str]) -> int:
-    print(_tell(_parse(parser, arguments).name, "text")["text"])
+    print(trimmed(_tell(_parse(parser, arguments).name, "text")["text"]))
     return DONE
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from app.cli import DONE, FAILED, status_of
-from app.commands.actions import ActionFailed, Clock, Script, Step
+from app.commands.actions import ActionFailed, Clock, Script, Step, trimmed
 from app.runner import Runner
 from engine.errors import BancadaError
 from engine.events import Event, Notice, PowerState
@@ -132,10 +132,7 @@ def show_screen(text: str) -> None:
     if not text.strip():
         print("The screen shows no text.", file=sys.stderr)
         return
-    lines = [line.rstrip() for line in text.splitlines()]
-    while lines and not lines[-1]:
-        lines.pop()
-    print("The screen shows:", *lines, sep="\n", file=sys.stderr)
+    print(f"The screen shows:\n{trimmed(text)}", file=sys.stderr)
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from app.cli import DONE, FAILED, Command, Parser
 from app.commands.actions import ActionFailed, Clock, Script, add_actions, seconds
@@ -24,6 +25,7 @@ from engine.config import CdromConfig, DiskConfig, FloppyConfig, MachineConfig, 
 from engine.errors import BancadaError, ConfigError
 from engine.toml_text import did_you_mean
 
+_SCRIPT_END_S: Final = 30.0
 _IMAGE_SUFFIXES = {".img": "--floppy", ".ima": "--floppy", ".flp": "--floppy", ".vfd": "--floppy", ".iso": "--cdrom"}
 
 
@@ -196,15 +198,15 @@ def _serial(text: str) -> SerialConfig:
 
 
 def _run_with_window(runner: Runner, options: argparse.Namespace) -> int:
-    """The script runs beside the window; the window stays open after it."""
+    """The script runs beside the window; the window stays open after it, until the run's time is over."""
     status = [DONE]
 
     def script() -> None:
         work = Script(runner, options.steps, options.timeout, Clock(runner, on_demand=False))
         try:
             work.carry_out()
-            if not options.steps and options.timeout is not None and not runner.wait(options.timeout):
-                runner.stop_and_wait()
+            if options.timeout is not None and not runner.wait(work.remaining()):
+                runner.stop_and_wait()  # the window closes with it
         except ActionFailed as error:
             status[0] = FAILED
             print(f"bancada: {error}", file=sys.stderr)
@@ -214,7 +216,8 @@ def _run_with_window(runner: Runner, options: argparse.Namespace) -> int:
             print(f"bancada: {error}", file=sys.stderr)
 
     runner.start()
-    if options.steps or options.timeout is not None:
-        threading.Thread(target=script, name=f"script of {runner.name}", daemon=True).start()
+    beside = threading.Thread(target=script, name=f"script of {runner.name}", daemon=True)
+    beside.start()
     code = run_in_window(runner)
+    beside.join(_SCRIPT_END_S)  # the machine is off: whatever the script waited for fails now
     return status[0] or code

@@ -58,7 +58,8 @@ def open_window(show: Path | None = None) -> int:
         return FAILED if show is not None else _diagnostics_as_text()
     from ui.application import main as ui_main
 
-    return ui_main(show)
+    with on_termination(running.stop_all, grace_s=0.5):
+        return ui_main(show)
 
 
 def run_in_window(runner: Runner) -> int:

@@ -198,7 +198,9 @@ class FakeMachine:
             done.set()
 
         self.post(run)
-        done.wait()
+        while not done.wait(0.2):
+            if not self._thread.is_alive():
+                self._drain()
         if outcome[1] is not None:
             raise outcome[1]
         return outcome[0]
@@ -257,6 +259,12 @@ class FakeMachine:
     def guest_ejects(self, device: str) -> None:
         self.eject(device)
 
+    def until_posted(self) -> None:
+        """Does the next work that another thread posts, however long that takes it."""
+        work = self._work.get(timeout=30)
+        assert work is not None
+        work()
+
     # -- Inside
 
     def emit(self, event: Event) -> None:
@@ -272,6 +280,9 @@ class FakeMachine:
         if self._thread is not None and self._thread.is_alive():
             self.call(lambda: None)
             return
+        self._drain()
+
+    def _drain(self) -> None:
         while not self._work.empty():
             work = self._work.get()
             if work is not None:
