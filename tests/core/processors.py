@@ -165,7 +165,8 @@ class UnicornProcessor:
         uc.reg_write(names.UC_X86_REG_EFLAGS, case.eflags)
         fault: tuple[int, ...] = ()
         try:
-            uc.emu_start(CODE, CODE + len(case.code))
+            # After some faults in real mode Unicorn runs on without end: bounded.
+            uc.emu_start(CODE, CODE + len(case.code), count=5000)
         except self._unicorn.UcError:
             fault = (0, 6, 12, 13, 14)
         if uc.reg_read(names.UC_X86_REG_EIP) + (CODE if self.bits == 16 else 0) != CODE + len(case.code):

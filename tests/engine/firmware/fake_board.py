@@ -312,7 +312,8 @@ class Bios:
                 waits += 1
                 self.clock.advance(55_000_000)
             elif status == Status.POLL:
-                self.clock.advance(1_000_000)
+                # The longest time-out a data area can ask for is 255 s: 25,500 of these.
+                self.clock.advance(10_000_000)
         raise AssertionError("the call does not end")
 
     def _exchange(self, frame: bytes) -> tuple[int, bytes]:
