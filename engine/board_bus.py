@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine._core import Bus
-from engine.bus import HasPorts, Port, PortRange
+from engine.bus import HasPorts, NativePort, Port, PortRange
 
 
 def attach(bus: Bus, device: HasPorts, base: int, name: str) -> None:
@@ -25,6 +25,8 @@ def attach_map(bus: Bus, port_map: object, base: int, name: str) -> None:
                 entry.read_block,
                 entry.write_block,
             )
+        elif isinstance(entry, NativePort):
+            bus.attach_native(base + entry.offset, 1, name, entry.handler)
         else:
             assert isinstance(entry, PortRange)
             bus.attach_port(base + entry.offset, entry.count, entry.width, name, entry.read, entry.write)

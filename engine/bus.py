@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from engine._core import PostCodePort
+
 
 @dataclass(frozen=True, slots=True)
 class Port:
@@ -39,10 +41,18 @@ class PortRange:
     width: int = 1
 
 
+@dataclass(frozen=True, slots=True)
+class NativePort:
+    """One byte-wide register that the native core answers by itself: it calls no Python."""
+
+    offset: int
+    handler: PostCodePort
+
+
 class HasPorts(Protocol):
     """A device that answers at I/O ports."""
 
-    def port_map(self) -> Sequence[Port | PortRange]: ...
+    def port_map(self) -> Sequence[Port | PortRange | NativePort]: ...
 
 
 class Memory(Protocol):

@@ -4,6 +4,7 @@
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/pair.h>
+#include <nanobind/stl/shared_ptr.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
@@ -20,6 +21,7 @@
 #include "handler_failure.h"
 #include "interpreter/interpreter.h"
 #include "physical_memory.h"
+#include "post_code_port.h"
 #include "vcpu.h"
 
 namespace nb = nanobind;
@@ -320,6 +322,16 @@ void bind_machine(nb::module_& module) {
       .def_prop_ro_static("PAGE_WRITE", [](nb::handle) { return static_cast<int>(PAGE_WRITE); })
       .def_prop_ro_static("PAGE_TRACK_DIRTY", [](nb::handle) { return static_cast<int>(PAGE_TRACK_DIRTY); });
 
+  nb::class_<PostCodePort>(module, "PostCodePort")
+      .def(nb::init<>())
+      .def("read", [](PostCodePort& port) { return port.read(0, 1); })
+      .def(
+          "write", [](PostCodePort& port, nb::object value) { port.write(0, to_register(value), 1); }, "value"_a)
+      .def_prop_ro("code", &PostCodePort::code)
+      .def_prop_ro("history", &PostCodePort::history)
+      .def("restore", &PostCodePort::restore, "code"_a, "history"_a)
+      .def_prop_ro_static("HISTORY_CODES", [](nb::handle) { return PostCodePort::HISTORY_CODES; });
+
   nb::class_<Bus>(module, "Bus")
       .def(nb::init<PhysicalMemory&>(), "memory"_a, nb::keep_alive<1, 2>())
       .def(
@@ -342,6 +354,12 @@ void bind_machine(nb::module_& module) {
           },
           "port"_a, "width"_a, "name"_a, "read"_a.none(), "write"_a.none(), "read_block"_a.none(),
           "write_block"_a.none())
+      .def(
+          "attach_native",
+          [](Bus& bus, uint16_t port, int width, const std::string& name, std::shared_ptr<PostCodePort> handler) {
+            bus.attach_ports(port, 1, std::move(handler), width, name);
+          },
+          "port"_a, "width"_a, "name"_a, "handler"_a)
       .def("detach_ports", &Bus::detach_ports, "port"_a, "count"_a)
       .def(
           "attach_mmio",

@@ -59,7 +59,10 @@ uint64_t Clock::instructions_until(uint64_t when_ns) const {
 
 uint64_t Clock::call_at(uint64_t when_ns, std::function<void()> callback) {
   const uint64_t id = next_id_++;
-  if (when_ns < next_deadline_ns()) deadline_changed_ = true;
+  if (when_ns < next_deadline_ns_) {
+    next_deadline_ns_ = when_ns;
+    deadline_changed_ = true;
+  }
   callbacks_.emplace(id, std::move(callback));
   heap_.push_back(Deadline{when_ns, id});
   std::push_heap(heap_.begin(), heap_.end(), std::greater<>());
@@ -73,30 +76,28 @@ void Clock::cancel(uint64_t id) {
     std::erase_if(heap_, [this](const Deadline& deadline) { return !callbacks_.contains(deadline.id); });
     std::make_heap(heap_.begin(), heap_.end(), std::greater<>());
   }
+  find_next_deadline();
 }
 
-void Clock::drop_cancelled() const {
+void Clock::find_next_deadline() {
   while (!heap_.empty() && !callbacks_.contains(heap_.front().id)) {
     std::pop_heap(heap_.begin(), heap_.end(), std::greater<>());
     heap_.pop_back();
   }
-}
-
-uint64_t Clock::next_deadline_ns() const {
-  drop_cancelled();
-  return heap_.empty() ? UINT64_MAX : heap_.front().when_ns;
+  next_deadline_ns_ = heap_.empty() ? UINT64_MAX : heap_.front().when_ns;
 }
 
 void Clock::run_due() {
   // Calls asked for by these callbacks wait for the next round, so that a device that re-arms at once
   // cannot keep the guest from running.
   const uint64_t first_new_id = next_id_;
-  while (next_deadline_ns() <= now_ns() && heap_.front().id < first_new_id) {
+  while (next_deadline_ns_ <= now_ns() && heap_.front().id < first_new_id) {
     const uint64_t id = heap_.front().id;
     std::pop_heap(heap_.begin(), heap_.end(), std::greater<>());
     heap_.pop_back();
     const auto callback = std::move(callbacks_.at(id));
     callbacks_.erase(id);
+    find_next_deadline();
     callback();
   }
 }
@@ -104,6 +105,7 @@ void Clock::run_due() {
 void Clock::clear() {
   heap_.clear();
   callbacks_.clear();
+  next_deadline_ns_ = UINT64_MAX;
 }
 
 bool Clock::take_deadline_changed() {

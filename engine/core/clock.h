@@ -25,7 +25,7 @@ class Clock {
   uint64_t call_at(uint64_t when_ns, std::function<void()> callback);
   void cancel(uint64_t id);
   // UINT64_MAX when nothing is waiting.
-  uint64_t next_deadline_ns() const;
+  uint64_t next_deadline_ns() const { return next_deadline_ns_; }
   void run_due();
   // Forgets every call: the machine is being taken apart.
   void clear();
@@ -44,6 +44,7 @@ class Clock {
   uint64_t instructions_until(uint64_t when_ns) const;
   // Set when call_at brings the next deadline forward: the processor re-reads it.
   bool take_deadline_changed();
+  bool deadline_changed() const { return deadline_changed_; }
 
  private:
   struct Deadline {
@@ -52,7 +53,7 @@ class Clock {
       return when_ns != other.when_ns ? when_ns > other.when_ns : id > other.id;
     }
   };
-  void drop_cancelled() const;
+  void find_next_deadline();
 
   ClockMode mode_;
   uint32_t ns_per_instruction_;
@@ -62,7 +63,8 @@ class Clock {
   bool running_ = false;
   uint64_t next_id_ = 1;
   bool deadline_changed_ = false;
-  mutable std::vector<Deadline> heap_;
+  uint64_t next_deadline_ns_ = UINT64_MAX;
+  std::vector<Deadline> heap_;
   std::unordered_map<uint64_t, std::function<void()>> callbacks_;
 };
 

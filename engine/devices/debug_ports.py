@@ -10,15 +10,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from engine.bus import Port
-from engine.devices.device import ResetKind, copy_state
+from engine._core import PostCodePort
+from engine.bus import NativePort, Port
+from engine.devices.device import ResetKind
 from engine.errors import StateError
 
 # Ports (fixed on the board; attach at base 0)
 POST_CODE: Final = 0x80
 CONSOLE: Final = 0xE9
 
-HISTORY_CODES: Final = 256
+HISTORY_CODES: Final = PostCodePort.HISTORY_CODES
 
 
 @dataclass(slots=True)
@@ -32,27 +33,14 @@ class DebugPorts:
 
     def __init__(self, sink: Callable[[bytes], object] | None = None) -> None:
         self._sink = sink
-        self._s = State()
+        self._post = PostCodePort()
 
-    def port_map(self) -> list[Port]:
+    def port_map(self) -> list[Port | NativePort]:
         """Attach at base 0."""
         return [
-            Port(POST_CODE, self.read_post_code, self.write_post_code),
+            NativePort(POST_CODE, self._post),
             Port(CONSOLE, lambda: CONSOLE, self.write_console, write_block=self.write_console_block),
         ]
-
-    def read_post_code(self) -> int:
-        return self._s.post_code
-
-    def write_post_code(self, value: int) -> None:
-        s = self._s
-        # DOS and Linux write here for a short delay, thousands of times: only changes are history.
-        if value == s.post_code and s.history:
-            return
-        s.post_code = value
-        s.history.append(value)
-        if len(s.history) > HISTORY_CODES:
-            del s.history[: -HISTORY_CODES // 2]
 
     def write_console(self, value: int) -> None:
         if self._sink is not None:
@@ -65,20 +53,20 @@ class DebugPorts:
     @property
     def post_code(self) -> int:
         """The last POST code."""
-        return self._s.post_code
+        return self._post.code
 
     @property
     def post_codes(self) -> tuple[int, ...]:
         """The last POST codes, oldest first, repetitions left out."""
-        return tuple(self._s.history)
+        return tuple(self._post.history)
 
     def reset(self, kind: ResetKind) -> None:
-        self._s = State()
+        self._post.restore(0, [])
 
     def save(self) -> State:
-        return copy_state(self._s)
+        return State(self._post.code, self._post.history)
 
     def load(self, state: State) -> None:
         if not isinstance(state, State) or len(state.history) > HISTORY_CODES:
             raise StateError("The saved state of the debug ports does not fit.")
-        self._s = copy_state(state)
+        self._post.restore(state.post_code, state.history)

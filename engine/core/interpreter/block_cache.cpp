@@ -1,5 +1,6 @@
 #include "block_cache.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "decoder.h"
@@ -14,16 +15,42 @@ uint64_t key_of(uint32_t physical, uint8_t mode) {
   return physical | static_cast<uint64_t>(mode) << 32;
 }
 
+// Calls `visit(word, mask)` for the words of a page's map that hold bytes [first, first + length).
+template <typename Visit>
+bool any_word(uint32_t first, uint32_t length, Visit visit) {
+  const uint32_t end = std::min(first + length, PAGE_SIZE);
+  while (first < end) {
+    const uint32_t bit = first % 64;
+    const uint32_t bits = std::min(64 - bit, end - first);
+    const uint64_t mask = (bits == 64 ? ~uint64_t{0} : (uint64_t{1} << bits) - 1) << bit;
+    if (visit(first / 64, mask)) return true;
+    first += bits;
+  }
+  return false;
+}
+
 }  // namespace
+
+void BlockCache::CodePage::mark(uint32_t first, uint32_t length) {
+  any_word(first, length, [this](uint32_t word, uint64_t mask) {
+    code[word] |= mask;
+    return false;
+  });
+}
+
+bool BlockCache::CodePage::is_marked(uint32_t first, uint32_t length) const {
+  return any_word(first, length, [this](uint32_t word, uint64_t mask) { return (code[word] & mask) != 0; });
+}
 
 BlockCache::BlockCache(Interpreter& cpu) : cpu_(cpu), arena_(new uint8_t[ARENA_BYTES]) {}
 
 Block* BlockCache::find(uint32_t physical, uint8_t mode) {
   const auto found = by_address_.find(key_of(physical, mode));
-  return found != by_address_.end() ? found->second : decode(physical, mode);
+  if (found == by_address_.end()) return decode(physical, mode, nullptr);
+  return found->second->live ? found->second : decode(physical, mode, found->second);
 }
 
-Block* BlockCache::decode(uint32_t physical, uint8_t mode) {
+Block* BlockCache::decode(uint32_t physical, uint8_t mode, Block* old) {
   PhysicalMemory& memory = cpu_.memory();
   if (!(memory.flags(physical) & PAGE_READ)) return nullptr;
   const uint8_t* page = memory.host_page(physical);
@@ -49,57 +76,69 @@ Block* BlockCache::decode(uint32_t physical, uint8_t mode) {
   last.offset = static_cast<uint16_t>(at - start);
   last.position = static_cast<uint8_t>(count);
 
-  auto* block = reinterpret_cast<Block*>(arena_.get() + used_);
-  used_ += (sizeof(Block) + (count + 1) * sizeof(Op) + 15) & ~size_t{15};
+  Block* block = old;
+  if (block == nullptr || block->capacity < count) {
+    block = reinterpret_cast<Block*>(arena_.get() + used_);
+    used_ += (sizeof(Block) + (count + 1) * sizeof(Op) + 15) & ~size_t{15};
+    block->capacity = static_cast<uint8_t>(count);
+    block->ops = reinterpret_cast<Op*>(block + 1);
+    by_address_[key_of(physical, mode)] = block;
+  }
   block->physical = physical;
   block->length = static_cast<uint16_t>(at - start);
   block->count = static_cast<uint8_t>(count);
   block->mode = mode;
-  block->ops = reinterpret_cast<Op*>(block + 1);
+  block->live = true;
   std::memcpy(block->ops, ops, (count + 1) * sizeof(Op));
 
-  by_address_[key_of(physical, mode)] = block;
-  CodePage& code = pages_[physical >> 12];
-  if (code.blocks.empty()) {
+  CodePage* code = page_at(physical);
+  if (code == nullptr) {
+    last_number_ = physical >> 12;
+    code = last_page_ = &pages_[last_number_];
     memory.set_has_code(physical, true);
     cpu_.forget_stores_to(physical);
   }
-  code.blocks.push_back(block);
-  for (uint32_t i = start; i < at; ++i) code.code.set(i);
+  code->blocks.push_back(block);
+  code->mark(start, at - start);
   return block;
 }
 
-void BlockCache::kill(Block& block) {
-  for (uint32_t i = 0; i <= block.count; ++i) block.ops[i].fn = op_refetch;
-  by_address_.erase(key_of(block.physical, block.mode));
+BlockCache::CodePage* BlockCache::page_at(uint32_t physical) {
+  const uint32_t number = physical >> 12;
+  if (last_page_ != nullptr && last_number_ == number) return last_page_;
+  const auto found = pages_.find(number);
+  if (found == pages_.end()) return nullptr;
+  last_number_ = number;
+  return last_page_ = &found->second;
 }
 
 void BlockCache::bytes_changed(uint32_t physical, uint32_t length) {
-  const auto found = pages_.find(physical >> 12);
-  if (found == pages_.end()) return;
-  CodePage& page = found->second;
+  CodePage* const found = page_at(physical);
+  if (found == nullptr) return;
+  CodePage& page = *found;
   const uint32_t first = physical & ~PAGE_MASK;
-  bool hit = false;
-  for (uint32_t i = first; i < first + length && i < PAGE_SIZE; ++i) hit |= page.code[i];
-  if (!hit) return;
-  std::vector<Block*> kept;
-  page.code.reset();
-  for (Block* block : page.blocks) {
-    const uint32_t start = block->physical & ~PAGE_MASK;
-    if (start < first + length && first < start + block->length) {
-      kill(*block);
-    } else {
-      kept.push_back(block);
-      for (uint32_t i = start; i < start + block->length; ++i) page.code.set(i);
-    }
-  }
-  page.blocks = std::move(kept);
   if (page.blocks.empty()) {
+    if (++page.stores_to_none < STORES_TO_NONE) return;
+    pages_.erase(physical >> 12);
+    last_page_ = nullptr;
     cpu_.memory().set_has_code(physical, false);
-    pages_.erase(found);
     // Stores take the fast road again once the TLB entry is made anew.
     cpu_.forget_stores_to(physical);
+    return;
   }
+  if (!page.is_marked(first, length)) return;
+  bool hit = false;
+  std::erase_if(page.blocks, [&](Block* block) {
+    const uint32_t start = block->physical & ~PAGE_MASK;
+    if (start >= first + length || first >= start + block->length) return false;
+    for (uint32_t i = 0; i <= block->count; ++i) block->ops[i].fn = op_refetch;
+    block->live = false;
+    return hit = true;
+  });
+  page.stores_to_none = 0;
+  if (hit) return;
+  page.code = {};
+  for (const Block* block : page.blocks) page.mark(block->physical & ~PAGE_MASK, block->length);
 }
 
 bool BlockCache::make_room() {
@@ -110,10 +149,13 @@ bool BlockCache::make_room() {
 
 void BlockCache::drop_all() {
   for (auto& [number, page] : pages_) {
-    for (Block* block : page.blocks) kill(*block);
+    for (Block* block : page.blocks) {
+      for (uint32_t i = 0; i <= block->count; ++i) block->ops[i].fn = op_refetch;
+    }
     cpu_.memory().set_has_code(number << 12, false);
   }
   pages_.clear();
+  last_page_ = nullptr;
   by_address_.clear();
   used_ = 0;
 }

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <array>
-#include <bitset>
 #include <cstdint>
 #include <memory>
 #include <unordered_map>
@@ -18,9 +17,11 @@ class Interpreter;
 // that leads on when the last instruction does not.
 struct Block {
   uint32_t physical;
-  uint16_t length;  // bytes
-  uint8_t count;    // instructions
-  uint8_t mode;     // decode mode: OP_CODE32 and OP_STACK32
+  uint16_t length;   // bytes
+  uint8_t count;     // instructions
+  uint8_t mode;      // decode mode: OP_CODE32 and OP_STACK32
+  uint8_t capacity;  // instructions there is room for
+  bool live;         // false: its bytes changed since; every op is op_refetch
   Op* ops;
 };
 
@@ -31,7 +32,8 @@ class BlockCache {
 
   explicit BlockCache(Interpreter& cpu);
 
-  // The block at a physical address, decoded now if need be. nullptr: the first instruction crosses the page.
+  // The block at a physical address, decoded now if need be; only between blocks, since a block whose bytes changed
+  // is decoded anew in its old place. nullptr: the first instruction crosses the page.
   Block* find(uint32_t physical, uint8_t mode);
   // Bytes are about to change: blocks that were decoded from them are dropped.
   void bytes_changed(uint32_t physical, uint32_t length);
@@ -40,19 +42,29 @@ class BlockCache {
   void drop_all();
 
  private:
-  // What is decoded in one page: one bit a byte, and the blocks.
+  // What is decoded in one page: the live blocks, and one bit for each byte that one of them may hold. Bits of
+  // dropped blocks stay until a store hits one for nothing.
   struct CodePage {
-    std::bitset<4096> code;
+    std::array<uint64_t, 64> code{};
     std::vector<Block*> blocks;
+    uint32_t stores_to_none = 0;  // since the last block was dropped
+    void mark(uint32_t first, uint32_t length);
+    bool is_marked(uint32_t first, uint32_t length) const;
   };
-  Block* decode(uint32_t physical, uint8_t mode);
-  void kill(Block& block);
+  // A page that lost its last block is watched on for this many stores: code that is patched all the time comes back.
+  static constexpr uint32_t STORES_TO_NONE = 64;
+
+  Block* decode(uint32_t physical, uint8_t mode, Block* old);
+  CodePage* page_at(uint32_t physical);
 
   Interpreter& cpu_;
   std::unique_ptr<uint8_t[]> arena_;
   size_t used_ = 0;
   std::unordered_map<uint64_t, Block*> by_address_;
   std::unordered_map<uint32_t, CodePage> pages_;
+  // The page looked up last; nullptr: none.
+  uint32_t last_number_ = 0;
+  CodePage* last_page_ = nullptr;
 };
 
 }  // namespace bancada

@@ -101,7 +101,16 @@ const Op* op_jump_if_zero(Interpreter& cpu, const Op* op) {
   return jump_to(cpu, op, eip);
 }
 
-// -- Ports. They end the block, so that an interrupt the device raises is taken right after.
+// -- Ports. They end the block: what the device asks for (an interrupt, a new mapping, registers changed by the
+// firmware) is seen to right after.
+
+const Op* after_port(Interpreter& cpu, const Op* op) {
+  const uint32_t eip = cpu.next_eip();
+  cpu.retired_base_ += op->position + 1u;
+  cpu.be_idle();
+  if (cpu.attention() || cpu.clock().deadline_changed()) return nullptr;
+  return go_to(cpu, eip);
+}
 
 template <typename T, bool Immediate>
 const Op* op_in(Interpreter& cpu, const Op* op) {
@@ -109,7 +118,7 @@ const Op* op_in(Interpreter& cpu, const Op* op) {
   cpu.check_io(port, sizeof(T));
   cpu.state_.eip = cpu.next_eip();
   set_register<T>(cpu, EAX, static_cast<T>(cpu.bus().port_read(port, sizeof(T))));
-  return cpu.after_port(op);
+  return after_port(cpu, op);
 }
 
 template <typename T, bool Immediate>
@@ -118,7 +127,7 @@ const Op* op_out(Interpreter& cpu, const Op* op) {
   cpu.check_io(port, sizeof(T));
   cpu.state_.eip = cpu.next_eip();
   cpu.bus().port_write(port, get_register<T>(cpu, EAX), sizeof(T));
-  return cpu.after_port(op);
+  return after_port(cpu, op);
 }
 
 // -- Flags and BOUND

@@ -165,12 +165,6 @@ class Interpreter final : public Vcpu, private MemoryObserver {
   }
   // Between blocks: nothing is being executed, state_.eip is right.
   void be_idle() { current_ = &idle_; }
-  // After a port instruction: the device may have changed any register.
-  const Op* after_port(const Op* op) {
-    retired_base_ += op->position + 1u;
-    be_idle();
-    return nullptr;
-  }
   // A store is about to hit a page with decoded code.
   void store_to_code(uint32_t physical, uint32_t length) { code_changed(physical, length); }
   // TLB entries for stores to a physical page are made anew: it got its first code, or lost its last.
@@ -190,20 +184,35 @@ class Interpreter final : public Vcpu, private MemoryObserver {
   // -- TLB: direct mapped, one array for loads and one for stores, each in three sets: supervisor, user, and
   // user with alignment checks (never filled, so that every access takes the slow path and is checked).
   // Entries are made by memory_access.cpp after translate(); paging.cpp only invalidates them (tag = TLB_INVALID).
-  // It is in use with paging off too. flush_tlb(false) must clear all sets of both arrays. An entry of a global
-  // page has TLB_GLOBAL in `kind`, taken from translated_global_.
+  // It is in use with paging off too. An entry of a global page has TLB_GLOBAL in `kind`, taken from
+  // translated_global_; one for stores has TLB_STORE and its physical page.
   struct TlbEntry {
-    uint32_t tag;     // linear page address, TLB_INVALID, or page address + TLB_CODE
-    uint32_t kind;    // 0 or TLB_GLOBAL
+    uint32_t tag;  // linear page address, TLB_INVALID, or page address + TLB_CODE
+    uint32_t kind;
     uint64_t addend;  // host address minus linear address
   };
   static constexpr uint32_t TLB_ENTRIES = 1024;
   static constexpr uint32_t TLB_INVALID = 1;  // never equals a page address
   static constexpr uint32_t TLB_CODE = 2;     // stores: the page holds decoded code, each store must be looked at
   static constexpr uint32_t TLB_GLOBAL = 1;
+  static constexpr uint32_t TLB_STORE = 2;
   static constexpr uint32_t TLB_SETS = 3;
   TlbEntry tlb_read_[TLB_SETS][TLB_ENTRIES];
   TlbEntry tlb_write_[TLB_SETS][TLB_ENTRIES];
+  // The entries in use, so that a flush touches no others: guests flush far more often than they fill the TLB.
+  // Beyond MOST_FILLED all entries count as in use until the next flush.
+  static constexpr uint32_t MOST_FILLED = 1024;
+  TlbEntry* filled_[MOST_FILLED];
+  uint32_t filled_count_ = MOST_FILLED + 1;
+  void enter(TlbEntry& entry, const TlbEntry& value) {
+    if (entry.tag == TLB_INVALID && filled_count_ <= MOST_FILLED) {
+      if (filled_count_ < MOST_FILLED) filled_[filled_count_] = &entry;
+      ++filled_count_;
+    }
+    entry = value;
+  }
+  template <typename Visit>
+  void for_each_filled(Visit visit);
   uint8_t tlb_set_ = 0;                   // the set of the current privilege
   std::bitset<1024> large_page_regions_;  // paging.cpp: 4 MiB regions where entries come from large pages
   bool translated_global_ = false;        // translate(): the page of the last call was global (CR4.PGE and PTE.G)
@@ -220,6 +229,13 @@ class Interpreter final : public Vcpu, private MemoryObserver {
   };
   static constexpr uint32_t JUMP_ENTRIES = 4096;
   JumpEntry jumps_[JUMP_ENTRIES];
+  struct FetchEntry {
+    uint32_t page;     // linear
+    uint32_t context;  // fetch_context_; 0 never occurs
+    uint32_t physical;
+  };
+  static constexpr uint32_t FETCH_ENTRIES = 64;
+  FetchEntry fetches_[FETCH_ENTRIES] = {};
   bool attention() const { return attention_.load(std::memory_order_relaxed); }
   // A device was called in the middle of an instruction: if it wants anything, see to it after the instruction.
   void device_called() {
@@ -238,6 +254,7 @@ class Interpreter final : public Vcpu, private MemoryObserver {
   void execute(const Op* op);
   void run_piece(const Op* ops, uint32_t count);
   void run_across_pages(uint32_t linear);
+  void plan_clock_check();
   bool sleep_until_event(ExitReason& reason);
   uint32_t fetch(uint32_t linear);
   uint8_t decode_mode() const;
@@ -246,7 +263,28 @@ class Interpreter final : public Vcpu, private MemoryObserver {
   Op idle_{};
   Op piece_[40];  // a copy of part of a block, or an instruction that crosses a page
   uint32_t mapping_generation_ = 1;
+  uint64_t clock_check_at_ = 0;  // instructions retired when the clock must be looked at
   friend class BlockCache;
 };
+
+template <typename Visit>
+void Interpreter::for_each_filled(Visit visit) {
+  const uint32_t count = filled_count_;
+  filled_count_ = 0;
+  const auto look_at = [&](TlbEntry& entry) {
+    visit(entry);
+    if (entry.tag == TLB_INVALID) return;
+    if (filled_count_ < MOST_FILLED) filled_[filled_count_] = &entry;
+    if (filled_count_ <= MOST_FILLED) ++filled_count_;
+  };
+  if (count <= MOST_FILLED) {
+    for (uint32_t i = 0; i < count; ++i) look_at(*filled_[i]);
+    return;
+  }
+  for (uint32_t set = 0; set < TLB_SETS; ++set) {
+    for (TlbEntry& entry : tlb_read_[set]) look_at(entry);
+    for (TlbEntry& entry : tlb_write_[set]) look_at(entry);
+  }
+}
 
 }  // namespace bancada

@@ -27,8 +27,9 @@ uint32_t fill_read(Interpreter& cpu, uint32_t linear, uint8_t set) {
   const uint32_t physical = cpu.translate(linear, Access::read, set != 0);
   if ((cpu.memory().flags(physical) & PAGE_READ) && may_enter(cpu, linear, set)) {
     const uint32_t page = linear & PAGE_MASK;
-    cpu.tlb_read_[set][tlb_index(linear)] = {page, cpu.translated_global_ ? Interpreter::TLB_GLOBAL : 0,
-                                             reinterpret_cast<uint64_t>(cpu.memory().host_page(physical)) - page};
+    cpu.enter(cpu.tlb_read_[set][tlb_index(linear)],
+              {page, cpu.translated_global_ ? Interpreter::TLB_GLOBAL : 0,
+               reinterpret_cast<uint64_t>(cpu.memory().host_page(physical)) - page});
   }
   return physical;
 }
@@ -39,10 +40,11 @@ uint32_t fill_write(Interpreter& cpu, uint32_t linear, uint8_t set) {
   if ((flags & PAGE_WRITE) && may_enter(cpu, linear, set)) {
     const uint32_t page = linear & PAGE_MASK;
     if (flags & PAGE_TRACK_DIRTY) cpu.memory().mark_dirty(physical);
-    cpu.tlb_write_[set][tlb_index(linear)] = {
-        page | ((flags & PAGE_HAS_CODE) ? Interpreter::TLB_CODE : 0),
-        (physical & PAGE_MASK) | (cpu.translated_global_ ? Interpreter::TLB_GLOBAL : 0u),
-        reinterpret_cast<uint64_t>(cpu.memory().host_page(physical)) - page};
+    cpu.enter(
+        cpu.tlb_write_[set][tlb_index(linear)],
+        {page | ((flags & PAGE_HAS_CODE) ? Interpreter::TLB_CODE : 0),
+         (physical & PAGE_MASK) | Interpreter::TLB_STORE | (cpu.translated_global_ ? Interpreter::TLB_GLOBAL : 0u),
+         reinterpret_cast<uint64_t>(cpu.memory().host_page(physical)) - page});
   }
   return physical;
 }

@@ -200,13 +200,9 @@ bool Interpreter::probe(uint32_t linear, uint32_t& physical) const {
 }
 
 void Interpreter::flush_tlb(bool keep_global) {
-  for (uint32_t set = 0; set < TLB_SETS; ++set) {
-    for (TlbEntry* entries : {tlb_read_[set], tlb_write_[set]}) {
-      for (uint32_t i = 0; i < TLB_ENTRIES; ++i) {
-        if (!keep_global || !(entries[i].kind & TLB_GLOBAL)) entries[i].tag = TLB_INVALID;
-      }
-    }
-  }
+  for_each_filled([keep_global](TlbEntry& entry) {
+    if (!keep_global || !(entry.kind & TLB_GLOBAL)) entry.tag = TLB_INVALID;
+  });
   if (!keep_global) large_page_regions_.reset();
   code_mappings_changed();
 }
@@ -237,7 +233,8 @@ void Interpreter::load_cr0(uint32_t value) {
     fault(VECTOR_GP, 0);
   }
   state_.cr0 = value;
-  if (changed & (CR0_PG | CR0_WP | CR0_PE)) flush_tlb(false);
+  // PE alone changes with paging off only, where linear addresses are physical ones in every mode.
+  if (changed & (CR0_PG | CR0_WP)) flush_tlb(false);
   if (changed & (CR0_PE | CR0_AM | CR0_PG)) segments_changed();
 }
 

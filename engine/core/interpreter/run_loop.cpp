@@ -76,6 +76,7 @@ void Interpreter::state_changed() {
   debug_registers_changed();
   segments_changed();
   attention_ = true;
+  clock_check_at_ = 0;
 }
 
 uint8_t Interpreter::decode_mode() const {
@@ -115,11 +116,9 @@ void Interpreter::map_changed() {
 }
 
 void Interpreter::forget_stores_to(uint32_t physical) {
-  for (auto& set : tlb_write_) {
-    for (TlbEntry& entry : set) {
-      if ((entry.kind & PAGE_MASK) == (physical & PAGE_MASK)) entry.tag = TLB_INVALID;
-    }
-  }
+  for_each_filled([physical](TlbEntry& entry) {
+    if (entry.kind & TLB_STORE && (entry.kind & PAGE_MASK) == (physical & PAGE_MASK)) entry.tag = TLB_INVALID;
+  });
 }
 
 ExitReason Interpreter::run() {
@@ -149,16 +148,20 @@ ExitReason Interpreter::loop(uint64_t stop_at) {
       shutdown_ = false;
       return ExitReason::shutdown;
     }
-    if (attention_.exchange(false)) {
+    if (attention_.load(std::memory_order_relaxed) && attention_.exchange(false)) {
       if (kicked_.exchange(false) && wires.on_kick) wires.on_kick();
       if (stop_.exchange(false)) return ExitReason::stop_requested;
+      clock_check_at_ = 0;
     }
     if (retired_base_ >= stop_at) return ExitReason::stop_requested;
-    if (clock_.next_deadline_ns() <= clock_.now_ns()) {
-      clock_.run_due();
-      if (stop_.exchange(false)) return ExitReason::stop_requested;
+    if (retired_base_ >= clock_check_at_ || clock_.take_deadline_changed()) {
+      if (clock_.next_deadline_ns() <= clock_.now_ns()) {
+        clock_.run_due();
+        if (stop_.exchange(false)) return ExitReason::stop_requested;
+      }
+      clock_.take_deadline_changed();
+      plan_clock_check();
     }
-    clock_.take_deadline_changed();
 
     const bool shadow = state_.interrupt_shadow;
     state_.interrupt_shadow = false;
@@ -191,16 +194,11 @@ ExitReason Interpreter::loop(uint64_t stop_at) {
     if (state_.halted) {
       ExitReason reason;
       if (!sleep_until_event(reason)) return reason;
+      clock_check_at_ = 0;
       continue;
     }
     if (blocks_->make_room()) code_mappings_changed();
-    limit_ = stop_at;
-    if (clock_.mode() == ClockMode::instructions) {
-      const uint64_t deadline = clock_.next_deadline_ns();
-      if (deadline != UINT64_MAX) limit_ = std::min(limit_, retired_base_ + clock_.instructions_until(deadline));
-    } else {
-      limit_ = std::min(limit_, retired_base_ + REALTIME_SLICE);
-    }
+    limit_ = std::min(stop_at, clock_check_at_);
     if ((code_breakpoints_ | data_breakpoints_) != 0) {
       limit_ = retired_base_ + 1;
       const uint32_t hits = instruction_breakpoints(state_.seg[CS].base + state_.eip);
@@ -214,6 +212,16 @@ ExitReason Interpreter::loop(uint64_t stop_at) {
     if (shadow || single_step_) limit_ = retired_base_ + 1;
     run_blocks();
   }
+}
+
+// Sets how far guest code may run before the clock is looked at again.
+void Interpreter::plan_clock_check() {
+  if (clock_.mode() == ClockMode::realtime) {
+    clock_check_at_ = retired_base_ + REALTIME_SLICE;
+    return;
+  }
+  const uint64_t deadline = clock_.next_deadline_ns();
+  clock_check_at_ = deadline == UINT64_MAX ? UINT64_MAX : retired_base_ + clock_.instructions_until(deadline);
 }
 
 bool Interpreter::sleep_until_event(ExitReason& reason) {
@@ -246,7 +254,13 @@ void Interpreter::execute(const Op* op) {
 }
 
 uint32_t Interpreter::fetch(uint32_t linear) {
-  return translate(linear, Access::fetch, user_);
+  FetchEntry& entry = fetches_[(linear >> 12) % FETCH_ENTRIES];
+  const uint32_t page = linear & PAGE_MASK;
+  if (entry.page != page || entry.context != fetch_context_) {
+    const uint32_t physical = translate(linear, Access::fetch, user_);
+    entry = {page, fetch_context_, physical & PAGE_MASK};
+  }
+  return entry.physical | (linear & ~PAGE_MASK);
 }
 
 void Interpreter::run_blocks() {

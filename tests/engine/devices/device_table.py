@@ -11,7 +11,7 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from engine.bus import Port, PortRange
+from engine.bus import NativePort, Port, PortRange
 from engine.clock import MICROSECOND_NS, MILLISECOND_NS, ManualClock
 from engine.console.scan_codes import KEYS
 from engine.devices.debug_ports import DebugPorts
@@ -71,7 +71,7 @@ class Built:
     """``devices`` are saved and loaded together, in this order."""
 
     devices: Sequence[Device]
-    ports: Sequence[Port | PortRange] = ()
+    ports: Sequence[Port | PortRange | NativePort] = ()
     stimuli: Sequence[Stimulus] = ()
     looks: Sequence[Callable[[], object]] = ()  # what else can be seen of it
     pins: Sequence[IrqLine] = ()  # lines into the device, which their owners drive again after a load
@@ -201,7 +201,7 @@ class Poker:
         seen.extend(look() for look in self._built.looks)
         return [*seen, *self._rig.log]
 
-    def _access(self, port: Port | PortRange) -> object:
+    def _access(self, port: Port | PortRange | NativePort) -> object:
         chance = self._chance
         if isinstance(port, PortRange):
             size = chance.choice([size for size in (1, 2, 4) if size <= port.width])
@@ -210,6 +210,8 @@ class Poker:
                 return _checked(port.read(offset, size), size) if port.read else None
             return port.write(offset, chance.randrange(1 << 8 * size), size) if port.write else None
         kind = chance.random()
+        if isinstance(port, NativePort):
+            return port.handler.read() if kind < 0.5 else port.handler.write(chance.randrange(256))
         if kind < 0.45:
             return _checked(port.read(), port.width) if port.read else None
         if kind < 0.9:
