@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-BOCHS_BIOS = Path("/usr/share/seabios/bios.bin")
-BOCHS_VGA_BIOS = Path("/usr/share/vgabios/vgabios.bin")
+BOCHS_BIOS = Path("/usr/share/bochs/BIOS-bochs-latest")
+BOCHS_VGA_BIOS = Path("/usr/share/bochs/VGABIOS-lgpl-latest")
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def all_peers() -> list[Peer]:
     qemu = "" if shutil.which("qemu-system-i386") else "qemu-system-x86 is not installed"
     bochs = "" if shutil.which("bochs") and shutil.which("script") else "bochs and bochs-term are not installed"
     if not bochs and not (BOCHS_BIOS.exists() and BOCHS_VGA_BIOS.exists()):
-        bochs = "bochs needs the packages seabios and vgabios"
+        bochs = "bochs needs the package bochsbios"
     return [
         Peer("bancada-interpreter", _bancada("interpreter")),
         Peer("qemu", _qemu, qemu),
