@@ -136,7 +136,10 @@ void BlockCache::bytes_changed(uint32_t physical, uint32_t length) {
     return hit = true;
   });
   page.stores_to_none = 0;
-  if (hit) return;
+  if (hit) {
+    ++cpu_.code_drops_;
+    return;
+  }
   page.code = {};
   for (const Block* block : page.blocks) page.mark(block->physical & ~PAGE_MASK, block->length);
 }

@@ -167,6 +167,8 @@ class Interpreter final : public Vcpu, private MemoryObserver {
   void be_idle() { current_ = &idle_; }
   // A store is about to hit a page with decoded code.
   void store_to_code(uint32_t physical, uint32_t length) { code_changed(physical, length); }
+  // Counts the times decoded code was dropped since its bytes changed.
+  uint64_t code_drops_ = 0;
   // TLB entries for stores to a physical page are made anew: it got its first code, or lost its last.
   void forget_stores_to(uint32_t physical);
   // Takes the run loop's attention right after the current instruction, wherever it stands in its block.

@@ -38,13 +38,19 @@ inline uint32_t allowed(Interpreter& cpu, const Op* op, uint32_t count) {
   return static_cast<uint32_t>(std::min<uint64_t>(count, room));
 }
 
-// After `done` iterations of a repeated instruction: on, or back to it.
-inline const Op* after_iterations(Interpreter& cpu, const Op* op, uint32_t done, bool finished) {
+// `run` more iterations of a repeated instruction are done. Counted at once: the next one may fault.
+inline void count_iterations(Interpreter& cpu, const Op* op, uint32_t run, uint32_t left) {
+  set_counter(cpu, op, ECX, left);
+  cpu.retired_base_ += run;
+}
+
+// After the iterations that may run now: on, or back to the instruction.
+inline const Op* after_iterations(Interpreter& cpu, const Op* op, bool repeat, bool finished) {
   if (finished) {
-    cpu.retired_base_ += done > 0 ? done - 1 : 0;
+    if (repeat) --cpu.retired_base_;  // the last iteration is the instruction itself
     return NEXT(cpu, op);
   }
-  cpu.retired_base_ += op->position + done;
+  cpu.retired_base_ += op->position;
   cpu.state_.eip = cpu.block_eip_ + op->offset;
   cpu.be_idle();
   return nullptr;
@@ -75,6 +81,7 @@ const Op* op_movs(Interpreter& cpu, const Op* op) {
   uint32_t count = repeat ? get_counter(cpu, op, ECX) : 1;
   if (count == 0) return NEXT(cpu, op);
   const uint32_t budget = repeat ? allowed(cpu, op, count) : 1, step = step_of<T>(cpu);
+  const uint64_t code_drops = cpu.code_drops_;  // it may overwrite itself
   uint32_t done = 0;
   while (done < budget) {
     const uint32_t from = get_counter(cpu, op, ESI), to = get_counter(cpu, op, EDI);
@@ -107,11 +114,11 @@ const Op* op_movs(Interpreter& cpu, const Op* op) {
     done += run;
     if (repeat) {
       count -= run;
-      set_counter(cpu, op, ECX, count);
-      if (cpu.attention()) break;
+      count_iterations(cpu, op, run, count);
+      if (cpu.attention() || cpu.code_drops_ != code_drops) break;
     }
   }
-  return after_iterations(cpu, op, done, count == 0 || !repeat);
+  return after_iterations(cpu, op, repeat, count == 0 || !repeat);
 }
 
 template <typename T>
@@ -121,6 +128,7 @@ const Op* op_stos(Interpreter& cpu, const Op* op) {
   if (count == 0) return NEXT(cpu, op);
   const uint32_t budget = repeat ? allowed(cpu, op, count) : 1, step = step_of<T>(cpu);
   const T value = get_register<T>(cpu, EAX);
+  const uint64_t code_drops = cpu.code_drops_;  // it may overwrite itself
   uint32_t done = 0;
   while (done < budget) {
     const uint32_t to = get_counter(cpu, op, EDI);
@@ -142,11 +150,11 @@ const Op* op_stos(Interpreter& cpu, const Op* op) {
     done += run;
     if (repeat) {
       count -= run;
-      set_counter(cpu, op, ECX, count);
-      if (cpu.attention()) break;
+      count_iterations(cpu, op, run, count);
+      if (cpu.attention() || cpu.code_drops_ != code_drops) break;
     }
   }
-  return after_iterations(cpu, op, done, count == 0 || !repeat);
+  return after_iterations(cpu, op, repeat, count == 0 || !repeat);
 }
 
 template <typename T>
@@ -162,11 +170,11 @@ const Op* op_lods(Interpreter& cpu, const Op* op) {
     set_counter(cpu, op, ESI, from + step);
     ++done;
     if (repeat) {
-      set_counter(cpu, op, ECX, --count);
+      count_iterations(cpu, op, 1, --count);
       if (cpu.attention()) break;
     }
   }
-  return after_iterations(cpu, op, done, count == 0 || !repeat);
+  return after_iterations(cpu, op, repeat, count == 0 || !repeat);
 }
 
 // REPE goes on while equal, REPNE while not.
@@ -188,14 +196,20 @@ const Op* op_compare(Interpreter& cpu, const Op* op) {
     set_counter(cpu, op, EDI, to + step);
     ++done;
     if (!repeat) break;
-    set_counter(cpu, op, ECX, --count);
+    count_iterations(cpu, op, 1, --count);
     if (count == 0 || (a == b) != while_equal) {
       finished = true;
       break;
     }
     if (cpu.attention()) break;
   }
-  return after_iterations(cpu, op, done, finished);
+  return after_iterations(cpu, op, repeat, finished);
+}
+
+// Whether stores to [linear, linear + bytes) change the instruction being executed.
+bool overwrites_itself(const Interpreter& cpu, const Op* op, uint32_t linear, uint32_t bytes) {
+  const uint32_t own = cpu.state_.seg[CS].base + cpu.current_eip();
+  return own - linear < bytes || linear - own < op->length;
 }
 
 template <typename T>
@@ -214,6 +228,7 @@ const Op* op_ins(Interpreter& cpu, const Op* op) {
   uint8_t buffer[PAGE_SIZE];
   if (repeat && step == sizeof(T)) {
     run = std::max(1u, std::min(budget, items_in_page<T>(cpu, ES, to, op->address_mask)));
+    if (overwrites_itself(cpu, op, cpu.state_.seg[ES].base + to, run * static_cast<uint32_t>(sizeof(T)))) run = 1;
     if (run > 1) cpu.check_write<T>(ES, to + (run - 1) * static_cast<uint32_t>(sizeof(T)));
   }
   if (run == 1) {
