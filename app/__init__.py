@@ -72,7 +72,8 @@ Every error for a person is an ``engine.errors.BancadaError``; ``str(error)`` is
         .start() .pause() .resume() .reset() .power_off()      # any thread; MachineError when not allowed now
         .stop_and_wait()                            # whatever the state; afterwards all files are closed
         .insert(device, image, read_only=False) .eject(device)      # MediumError; remembered in machine.toml
-        .press(key) .release(key) .release_all() .type_text(text) -> str .chord("ctrl+alt+f1") .send_ctrl_alt_del()
+        .press(key) .release(key) .release_all() .type_text(text, layout="us") -> str
+        .chord("ctrl+alt+f1") .send_ctrl_alt_del()
         .mouse_move(dx, dy) .mouse_press(button) .mouse_release(button) .mouse_wheel(notches)
         .screen_text() -> str .screenshot(path: Path) .post(fn) .stats -> dict[str, Any]
         .wait(timeout: float | None = None) -> bool     # until it is off or crashed, host seconds

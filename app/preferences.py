@@ -12,6 +12,7 @@ from typing import Any, Final
 from app import places
 from engine.atomic_file import write_atomically
 from engine.config import ACCELERATORS
+from engine.console.layouts import LAYOUTS
 from engine.errors import ConfigError, HostResourceError, Problem
 from engine.toml_edit import edit, render
 from engine.toml_text import TomlText, did_you_mean, read_toml
@@ -24,7 +25,8 @@ _CHOICES: Final[dict[str, tuple[str, ...]]] = {
     "close_action": ("ask", "background", "power_off"),
     "scaling": ("fit", "integer", "none", "stretch"),
     "accelerator": ACCELERATORS,
-    "keyboard_layout": ("auto", "us", "br-abnt2"),
+    "release_keys": ("ctrl+alt", "ctrl+alt+shift", "rctrl", "ralt"),
+    "keyboard_layout": ("auto", *LAYOUTS),
 }
 _RANGES: Final = {"volume": (0, 100)}
 _COMMENTS: Final = {
@@ -41,7 +43,7 @@ _COMMENTS: Final = {
     "sound": "Play the guests' sound.",
     "volume": "0 to 100.",
     "accelerator": "How new machines run guest code.",
-    "keyboard_layout": "The guest's keyboard layout, for pasted text.",
+    "keyboard_layout": "The guest's keyboard layout, for pasted text; auto: as the host's.",
     "thumbnails": "Small live pictures of running machines.",
     "show_figures": "Live figures (speed, disk, frames) below the screen.",
 }

@@ -282,10 +282,12 @@ class Runner:
     def send_ctrl_alt_del(self) -> None:
         self.chord("ctrl+alt+delete")
 
-    def type_text(self, text: str) -> str:
-        """Types text; returns the characters that the guest's keyboard has not."""
+    def type_text(self, text: str, layout: str = "us") -> str:
+        """Types text on the guest's layout (``engine.console.layouts``); returns the characters that it has not.
+
+        Raises ValueError for an unknown layout."""
         self._check(Action.SEND_KEYS)
-        return self._on().keyboard.type(text)
+        return self._on().keyboard.type(text, layout)
 
     def mouse_move(self, dx: int, dy: int) -> None:
         if (machine := self._machine) is not None:

@@ -28,6 +28,7 @@ Code map
 ``preferences_dialog.py``  what the person prefers
 ``error_dialog.py``        messages, errors, and what becomes of an uncaught exception
 ``close_question.py``      questions before something could be lost
+``guest_layout.py``        the layout for pasted text
 ``answer_book.py``         "Do not ask again"
 ``about.py``               About, and the list of keys
 ``theme.py``               colours, icons; ``style_sheet.py`` the style sheet

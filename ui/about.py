@@ -51,7 +51,8 @@ class AboutDialog(QDialog):
 class KeysDialog(QDialog):
     """Which keys do what, in the guest's screen and outside it."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, release: str, parent: QWidget | None = None) -> None:
+        """``release``: the release keys as printed in menus."""
         super().__init__(parent)
         self.setWindowTitle(self.tr("Keys"))
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
@@ -62,12 +63,15 @@ class KeysDialog(QDialog):
         column.addLayout(
             _table(
                 (
-                    ("Ctrl+Alt", self.tr("Gives keyboard and mouse back")),
-                    ("Ctrl+Alt+Enter", self.tr("Full screen on and off")),
-                    ("Ctrl+Alt+Ins", self.tr("Sends Ctrl+Alt+Del to the guest")),
-                    (self.tr("Ctrl+Alt+Space, then a key"), self.tr("Sends Ctrl+Alt and that key to the guest")),
-                    ("Ctrl+Alt+←  Ctrl+Alt+→", self.tr("Previous and next machine")),
-                    ("Ctrl+Alt+Print", self.tr("Saves a picture of the guest's screen")),
+                    (release, self.tr("Gives keyboard and mouse back")),
+                    (f"{release}+Enter", self.tr("Full screen on and off")),
+                    (f"{release}+Ins", self.tr("Sends Ctrl+Alt+Del to the guest")),
+                    (
+                        self.tr("{keys}+Space, then a key").format(keys=release),
+                        self.tr("Sends {keys} and that key to the guest").format(keys=release),
+                    ),
+                    (f"{release}+←  {release}+→", self.tr("Previous and next machine")),
+                    (f"{release}+Print", self.tr("Saves a picture of the guest's screen")),
                 )
             )
         )

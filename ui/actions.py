@@ -78,9 +78,8 @@ def make_actions(window: QMainWindow) -> Actions:
         action.setCheckable(checkable)
         if icon:
             theme.set_icon(action, icon)
-        plain = text.replace("&", "").rstrip("…")
-        first = action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)
-        action.setToolTip(f"{tip or plain} ({first})" if first else tip or plain)
+        action.setProperty("tip", tip or text.replace("&", "").rstrip("…"))
+        _set_tip(action)
         window.addAction(action)
         return action
 
@@ -95,7 +94,7 @@ def make_actions(window: QMainWindow) -> Actions:
         quit=make(_tr("&Quit"), "Ctrl+Q", "exit"),
         paste=make(_tr("&Paste as keystrokes"), "Ctrl+V", "paste", _tr("Type the clipboard's text into the guest")),
         preferences=make(_tr("Pre&ferences…"), "Ctrl+P", "options"),
-        full_screen=make(_tr("&Full screen"), "Ctrl+Alt+Return; F11", "fullscreen", checkable=True),
+        full_screen=make(_tr("&Full screen"), "F11", "fullscreen", checkable=True),
         console_view=make(_tr("&Console view"), "", "display", _tr("The guest's screen, or the summary"), True),
         library=make(_tr("&Library"), "F9", "library", _tr("Show or hide the library"), True),
         performance=make(_tr("&Performance"), "Ctrl+Shift+P", "performance", _tr("Live figures of the machine"), True),
@@ -111,12 +110,12 @@ def make_actions(window: QMainWindow) -> Actions:
         reset=make(_tr("&Reset"), "Ctrl+R", "reset", _tr("Press the reset button")),
         power_off=make(_tr("Power &off"), "Ctrl+E", "power-off", _tr("Pull the plug")),
         grab=make(_tr("&Grab keyboard and mouse"), "Ctrl+G", "keyboard"),
-        ctrl_alt_delete=make(_tr("Send Ctrl+Alt+&Del"), "Ctrl+Alt+Ins", "ctrl-alt-del"),
-        screenshot=make(_tr("&Capture the screen…"), "Ctrl+Alt+Print", "screenshot", _tr("Save the guest's screen")),
+        ctrl_alt_delete=make(_tr("Send Ctrl+Alt+&Del"), "", "ctrl-alt-del"),
+        screenshot=make(_tr("&Capture the screen…"), "", "screenshot", _tr("Save the guest's screen")),
         settings=make(_tr("Se&ttings…"), "Ctrl+D", "settings", _tr("Change the machine's hardware")),
         open_folder=make(_tr("Open its &folder"), "", "folder"),
-        next_tab=make(_tr("&Next tab"), "Ctrl+Tab; Ctrl+Alt+Right"),
-        previous_tab=make(_tr("&Previous tab"), "Ctrl+Shift+Tab; Ctrl+Alt+Left"),
+        next_tab=make(_tr("&Next tab"), "Ctrl+Tab"),
+        previous_tab=make(_tr("&Previous tab"), "Ctrl+Shift+Tab"),
         home=make(_tr("&Home"), "", "home"),
         keys=make(_tr("&Keys"), "F1", "keyboard"),
         about=make(_tr("&About Bancada"), "", "information"),
@@ -125,6 +124,31 @@ def make_actions(window: QMainWindow) -> Actions:
     for action in actions.scaling().values():
         group.addAction(action)
     return actions
+
+
+def _set_tip(action: QAction) -> None:
+    first = action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)
+    tip = action.property("tip")
+    action.setToolTip(f"{tip} ({first})" if first else tip)
+
+
+def set_host_keys(actions: Actions, prefix: str) -> None:
+    """Gives the actions that work out of the guest their keys: ``prefix`` ("Ctrl+Alt") and one more.
+
+    Without a prefix the console alone knows them: no shortcut can tell the right Ctrl from the left.
+    """
+    for action, last, others in (
+        (actions.full_screen, "Return", ("F11",)),
+        (actions.ctrl_alt_delete, "Ins", ()),
+        (actions.screenshot, "Print", ()),
+        (actions.next_tab, "Right", ("Ctrl+Tab",)),
+        (actions.previous_tab, "Left", ("Ctrl+Shift+Tab",)),
+    ):
+        own = [f"{prefix}+{last}"] if prefix else []
+        # The first is the one that menus show: that which works out of the guest, for full screen; Ctrl+Tab for tabs.
+        keys = [*others, *own] if last in ("Right", "Left") else [*own, *others]
+        action.setShortcuts([QKeySequence(key) for key in keys])
+        _set_tip(action)
 
 
 def fill_menus(window: QMainWindow, actions: Actions, removable: QMenu) -> QMenu:

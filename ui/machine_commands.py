@@ -20,6 +20,7 @@ from ui import close_question, theme
 from ui.answer_book import PreferencesBook
 from ui.background import soon
 from ui.error_dialog import show_error, show_message
+from ui.guest_layout import guest_layout
 from ui.main_window import MainWindow
 from ui.new_disk_dialog import NewDiskDialog
 from ui.settings.dialog import SettingsDialog
@@ -263,7 +264,7 @@ class MachineCommands(QObject):
             )
             return
         try:
-            left_out = session.runner.type_text(text)
+            left_out = session.runner.type_text(text, guest_layout(self.window.preferences.keyboard_layout))
         except BancadaError as error:
             show_error(self.window, self.tr("The text could not be typed"), error)
             return

@@ -14,7 +14,7 @@ from app.recent_media import recent
 from engine.errors import BancadaError
 from engine.events import PowerState
 from ui import theme
-from ui.actions import fill_menus, fill_toolbar, make_actions
+from ui.actions import fill_menus, fill_toolbar, make_actions, set_host_keys
 from ui.console.key_input import (
     CTRL_ALT_DELETE,
     FULL_SCREEN,
@@ -23,6 +23,7 @@ from ui.console.key_input import (
     SCREENSHOT,
     release_hint,
 )
+from ui.console.release_keys import release_keys
 from ui.console.scaling import ScaleMode
 from ui.device_list import devices
 from ui.full_screen import FullScreen
@@ -267,17 +268,19 @@ class MainWindow(QMainWindow):
 
     def update_hint(self) -> None:
         """The status bar always says how to give keyboard and mouse, and how to get them back."""
-        tab = self.tab
+        tab, keys = self.tab, release_keys(self.preferences.release_keys).label
         if tab is None:
             self.hint.setText(self.tr("Choose a machine in the library, or make a new one."))
         elif tab.session.order:
             self.hint.setText(tab.session.order)
         elif tab.console.grabbed:
-            self.hint.setText(release_hint())
+            self.hint.setText(release_hint(keys))
         elif tab.shows_console and tab.session.state is PowerState.PAUSED:
-            self.hint.setText(self.tr("Paused. Ctrl+J goes on.    To release: Ctrl+Alt"))
+            self.hint.setText(self.tr("Paused. Ctrl+J goes on.    To release: {keys}").format(keys=keys))
         elif tab.shows_console:
-            self.hint.setText(self.tr("Click or Ctrl+G: keyboard and mouse to the guest.    To release: Ctrl+Alt"))
+            give = self.tr("Click or Ctrl+G") if self.preferences.grab_on_click else "Ctrl+G"
+            text = self.tr("{give}: keyboard and mouse to the guest.    To release: {keys}")
+            self.hint.setText(text.format(give=give, keys=keys))
         else:
             self.hint.setText(self.tr("Ctrl+B starts the machine."))
 
@@ -343,13 +346,18 @@ class MainWindow(QMainWindow):
     def apply_preferences(self) -> None:
         """Brings what is shown in step with the preferences."""
         self.actions_.scaling()[self._scale_mode()].setChecked(True)
+        keys = release_keys(self.preferences.release_keys)
+        set_host_keys(self.actions_, keys.shortcut_prefix)
+        self.full_screen.bar.set_release_keys(keys.label)
         for tab in self.vm_tabs():
             self._apply_to(tab)
+        self.update_hint()
 
     def _apply_to(self, tab: VmTab) -> None:
         wanted = self.preferences
         tab.console.set_scaling(self._scale_mode(), self.actions_.correct_aspect.isChecked(), wanted.smooth_scaling)
         tab.console.grab_on_click = wanted.grab_on_click
+        tab.console.set_release_keys(wanted.release_keys)
         tab.set_volume(wanted.volume if wanted.sound else 0)
 
     def save_preferences(self) -> None:

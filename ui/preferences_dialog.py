@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 
 from app.preferences import Preferences, choices
 from ui import theme
+from ui.console.release_keys import release_keys
 from ui.settings.file_field import FileField
 from ui.settings.page import add_field, new_form
 
@@ -55,6 +56,24 @@ class PreferencesDialog(QDialog):
         self.smooth = self._tick(self.tr("S&mooth edges when scaled"), preferences.smooth_scaling)
         self._section(self.tr("KEYBOARD AND MOUSE"))
         self.click_grabs = self._tick(self.tr("A &click grabs keyboard and mouse"), preferences.grab_on_click)
+        self.release_keys = self._choice(
+            self.tr("&Given back by"),
+            "release_keys",
+            {name: release_keys(name).label for name in choices("release_keys")},
+        )
+        self.release_keys.setToolTip(
+            self.tr("Pressed alone they give keyboard and mouse back; with Enter they switch full screen on and off.")
+        )
+        self.layout_ = self._choice(
+            self.tr("&Layout for pasted text"),
+            "keyboard_layout",
+            {
+                "auto": self.tr("As this computer's keyboard"),
+                "us": self.tr("English (US)"),
+                "br": self.tr("Portuguese (Brazil, ABNT2)"),
+            },
+        )
+        self.layout_.setToolTip(self.tr("The layout that the guest's system is set to."))
         self._section(self.tr("SOUND"))
         self.sound = self._tick(self.tr("&Play the guests' sound"), preferences.sound)
         self.volume = QSlider(Qt.Orientation.Horizontal)
@@ -118,6 +137,8 @@ class PreferencesDialog(QDialog):
         preferences.scaling = self.scaling.currentData()
         preferences.smooth_scaling = self.smooth.isChecked()
         preferences.grab_on_click = self.click_grabs.isChecked()
+        preferences.release_keys = self.release_keys.currentData()
+        preferences.keyboard_layout = self.layout_.currentData()
         preferences.sound = self.sound.isChecked()
         preferences.volume = self.volume.value()
         preferences.confirm_power_off = self.ask_power_off.isChecked()

@@ -14,6 +14,7 @@ from engine.events import PowerState
 from ui import theme
 from ui.about import AboutDialog, KeysDialog
 from ui.background import soon
+from ui.console.release_keys import release_keys
 from ui.error_dialog import ExceptionCatcher
 from ui.library_commands import LibraryCommands
 from ui.machine_commands import MachineCommands
@@ -38,7 +39,7 @@ class Shell:
         actions = self.window.actions_
         actions.preferences.triggered.connect(self.edit_preferences)
         actions.about.triggered.connect(lambda: AboutDialog(self.window).open())
-        actions.keys.triggered.connect(lambda: KeysDialog(self.window).open())
+        actions.keys.triggered.connect(self.show_keys)
         actions.quit.triggered.connect(self.window.close)
         self.application.styleHints().colorSchemeChanged.connect(self._apply_theme)
 
@@ -74,6 +75,9 @@ class Shell:
                 soon(window.close)
 
         session.power_changed.connect(power_changed)
+
+    def show_keys(self) -> None:
+        KeysDialog(release_keys(self.preferences.release_keys).label, self.window).open()
 
     def edit_preferences(self) -> None:
         dialog = PreferencesDialog(self.preferences, self.library.folder, self.window)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
 import app.runner
@@ -14,7 +15,7 @@ from app.vm_folder import VmFolder
 from engine.config import MachineConfig
 from engine.events import Event, PowerState
 from tests.ui.fakes import FakeMachine
-from tests.ui.robot import Robot
+from tests.ui.robot import Robot, keys
 from ui.shell import Shell
 from ui.vm_session import VmSession
 
@@ -75,7 +76,7 @@ def started(shell: Shell, make_vm: Callable[..., VmFolder], qtbot: QtBot) -> Cal
     def start(name: str = "DOS", floppy: Path | None = None) -> VmSession:
         session = shell.window.sessions.of_folder(make_vm(name, floppy))
         shell.window.show_session(session)
-        shell.window.actions_.start.trigger()
+        keys(shell.window, Qt.Key.Key_B, Qt.KeyboardModifier.ControlModifier)
         qtbot.waitUntil(lambda: session.state is PowerState.RUNNING and not session.busy)
         return session
 

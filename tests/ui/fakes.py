@@ -59,6 +59,7 @@ class FakeKeyboard:
     def __init__(self) -> None:
         self.log: list[str] = []
         self.typed = ""
+        self.layout = ""
 
     def press(self, key: str) -> None:
         self.log.append(f"+{key}")
@@ -73,6 +74,7 @@ class FakeKeyboard:
         self.log.append(keys)
 
     def type(self, text: str, layout: str = "us") -> str:
+        self.layout = layout
         self.typed += "".join(character for character in text if ord(character) < 127)
         return "".join(character for character in text if ord(character) >= 127)
 

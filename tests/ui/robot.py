@@ -7,18 +7,24 @@ from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QObject, QPoint, Qt, QTimer
+from PySide6.QtGui import QAction
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
     QAbstractButton,
     QApplication,
     QCheckBox,
+    QComboBox,
     QDialog,
     QFileDialog,
     QLineEdit,
     QListView,
+    QMainWindow,
     QMenu,
+    QMenuBar,
     QRadioButton,
     QTabBar,
+    QToolBar,
+    QToolButton,
     QWidget,
 )
 
@@ -135,6 +141,49 @@ def choose(text: str) -> Step:
         raise AssertionError(f"no “{text}” among {[action.text() for action in menu.actions()]}")
 
     return step
+
+
+def use_menu(window: QMainWindow, *path: str) -> None:
+    """Clicks through the menu bar: ``use_menu(window, "Machine", "Power", "Reset")``."""
+    bar: QMenuBar | QMenu = window.menuBar()
+    for text in path:
+        action = _entry(bar, text)
+        assert action.isEnabled(), f"“{text}” cannot be chosen"
+        menu = action.menu()
+        spot = bar.actionGeometry(action).center()
+        QTest.mouseMove(bar, spot)
+        QTest.mouseClick(bar, Qt.MouseButton.LeftButton, pos=spot)
+        if not isinstance(menu, QMenu):
+            break
+        assert menu.isVisible(), f"the menu “{text}” did not come"
+        bar = menu
+
+
+def _entry(menu: QMenuBar | QMenu, text: str) -> QAction:
+    for action in menu.actions():
+        if action.text().replace("&", "").rstrip("…") == text:
+            return action
+    raise AssertionError(f"no “{text}” among {[action.text() for action in menu.actions()]}")
+
+
+def use_toolbar(bar: QToolBar, name: str) -> None:
+    """Clicks the tool button with this accessible name."""
+    for found in bar.findChildren(QToolButton):
+        if found.accessibleName() == name:
+            click(found)
+            return
+    raise AssertionError(f"no “{name}” in the toolbar")
+
+
+def choose_item(box: QComboBox, text: str) -> None:
+    """Opens a combo box with the keyboard and types its way to an entry."""
+    box.setFocus()
+    row = box.findText(text)
+    assert row >= 0, f"no “{text}” in the list"
+    QTest.keyClick(box, Qt.Key.Key_Home)
+    for _ in range(row):
+        QTest.keyClick(box, Qt.Key.Key_Down)
+    assert box.currentText() == text
 
 
 def pick_file(path: Path) -> Step:

@@ -11,6 +11,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QInputDialog, QLineEdit, QSpinBox
 from pytestqt.qtbot import QtBot
 
+from app.preferences import load as load_preferences
 from app.vm_folder import VmFolder
 from engine.events import PowerState
 from tests.ui.fakes import FakeMachine
@@ -18,6 +19,7 @@ from tests.ui.robot import (
     Robot,
     button,
     choose,
+    choose_item,
     click,
     click_row,
     click_tab,
@@ -25,9 +27,12 @@ from tests.ui.robot import (
     pick_file,
     press,
     tick_and_press,
+    use_menu,
+    use_toolbar,
     write,
 )
 from ui.new_vm_wizard import NewVmWizard
+from ui.preferences_dialog import PreferencesDialog
 from ui.settings.dialog import SettingsDialog
 from ui.shell import Shell
 from ui.vm_session import VmSession
@@ -271,8 +276,13 @@ def test_delete_a_machine(shell: Shell, make_vm: Callable[..., VmFolder], robot:
     folder = make_vm("Doomed")
     window = shell.window
     click_row(window.library_view.list, "Doomed")
+    robot.expect("MessageDialog", press("Cancel"))
+    use_menu(window, "File", "Delete from disk")
+    assert robot.done
+    assert folder.settings.name == "Doomed"
+    assert window.model.rowCount() == 1
     robot.expect("MessageDialog", press("Delete"))
-    window.actions_.delete.trigger()
+    use_menu(window, "File", "Delete from disk")
     assert not folder.path.exists()
     assert window.model.rowCount() == 0
     assert window.vm_tabs() == []
@@ -333,16 +343,85 @@ def test_send_ctrl_alt_del(shell: Shell, machines: list[FakeMachine], started: S
     started()
     tab = shell.window.tab
     assert tab is not None
+    sent = machines[0].keyboard.log
+    use_menu(shell.window, "Machine", "Send Ctrl+Alt+Del")
+    assert sent.count("ctrl+alt+delete") == 1
+    use_toolbar(shell.window.toolbar, "Send Ctrl+Alt+Del")
+    assert sent.count("ctrl+alt+delete") == 2
     click(tab.console)
     keys(tab.console, Qt.Key.Key_Insert, CTRL, ALT)
-    assert "ctrl+alt+delete" in machines[0].keyboard.log
+    assert sent.count("ctrl+alt+delete") == 3
+
+
+def test_reset_asks_first(
+    shell: Shell, machines: list[FakeMachine], started: Start, robot: Robot, qtbot: QtBot
+) -> None:
+    session = started("Accounts")
+    robot.expect("MessageDialog", press("Cancel"))
+    keys(shell.window, Qt.Key.Key_R, CTRL)
+    assert robot.done
+    assert machines[0].resets == 0
+    robot.expect("MessageDialog", press("Reset"))
+    use_menu(shell.window, "Machine", "Power", "Reset")
+    qtbot.waitUntil(lambda: machines[0].resets == 1 and not session.busy)
+    assert session.state is PowerState.RUNNING
+
+
+def test_other_release_keys_are_chosen_in_the_preferences(
+    shell: Shell, machines: list[FakeMachine], started: Start, robot: Robot, qtbot: QtBot
+) -> None:
+    started()
+    window, tab = shell.window, shell.window.tab
+    assert tab is not None
+
+    def choose_keys(dialog: PreferencesDialog) -> None:
+        choose_item(dialog.release_keys, "Ctrl+Alt+Shift")
+        choose_item(dialog.layout_, "Portuguese (Brazil, ABNT2)")
+        click(dialog.ok)
+
+    robot.expect("PreferencesDialog", choose_keys)
+    use_menu(window, "Edit", "Preferences")
+    assert robot.done
+    assert "To release: Ctrl+Alt+Shift" in window.hint.text()
+    click(tab.console)
+    assert window.hint.text() == "To release keyboard and mouse: Ctrl+Alt+Shift"
+    keys(tab.console, Qt.Key.Key_Return, CTRL, ALT)
+    assert not window.isFullScreen()
+    assert "+enter" in machines[0].keyboard.log
+    for key in (Qt.Key.Key_Control, Qt.Key.Key_Alt, Qt.Key.Key_Shift):
+        QTest.keyPress(tab.console, key)
+    for key in (Qt.Key.Key_Shift, Qt.Key.Key_Alt, Qt.Key.Key_Control):
+        QTest.keyRelease(tab.console, key)
+    assert not tab.console.grabbed
+    keys(window, Qt.Key.Key_Return, CTRL, ALT, SHIFT)
+    qtbot.waitUntil(window.isFullScreen)
+    keys(window, Qt.Key.Key_F11)
+    qtbot.waitUntil(lambda: not window.isFullScreen())
+    QGuiApplication.clipboard().setText("ação")
+    keys(window, Qt.Key.Key_V, CTRL)
+    assert machines[0].keyboard.layout == "br"
+    kept = load_preferences()
+    assert (kept.release_keys, kept.keyboard_layout) == ("ctrl+alt+shift", "br")
+
+
+def test_the_window_comes_back_where_and_as_it_was(shell: Shell, qtbot: QtBot) -> None:
+    window = shell.window
+    window.resize(window.width(), 610)  # only the height: the offscreen platform's screen is narrower than the window
+    keys(window, Qt.Key.Key_F9)
+    use_menu(window, "File", "Quit")
+    qtbot.waitUntil(lambda: not window.isVisible())
+    again = Shell()
+    qtbot.addWidget(again.window)
+    again.window.show()
+    assert again.window.height() == 610
+    assert not again.window.library_view.isVisible()
 
 
 def test_screenshot_to_a_file(shell: Shell, started: Start, robot: Robot, tmp_path: Path) -> None:
     started()
     target = tmp_path / "screen.png"
     robot.expect("QFileDialog", pick_file(target))
-    shell.window.actions_.screenshot.trigger()
+    use_toolbar(shell.window.toolbar, "Capture the screen")
     assert target.read_bytes().startswith(b"\x89PNG")
     assert str(target) in shell.window.message.text()
 
@@ -352,11 +431,16 @@ def test_close_with_guests_running_asks(
 ) -> None:
     first, second = started("First"), started("Second")
     robot.expect("MessageDialog", press("Keep running"))
-    shell.window.close()
+    keys(shell.window, Qt.Key.Key_Q, CTRL)
+    assert robot.done
     assert shell.window.isVisible()
     assert (first.state, second.state) == (PowerState.RUNNING, PowerState.RUNNING)
+    robot.expect("MessageDialog", lambda dialog: QTest.keyClick(dialog, Qt.Key.Key_Escape))
+    shell.window.windowHandle().close()  # the cross of the window's frame
+    assert robot.done
+    assert shell.window.isVisible()
     robot.expect("MessageDialog", press("Power off and quit"))
-    shell.window.close()
+    use_menu(shell.window, "File", "Quit")
     qtbot.waitUntil(lambda: not shell.window.isVisible())
     assert machines[0].closed and machines[1].closed
 

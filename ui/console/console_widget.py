@@ -29,6 +29,7 @@ from PySide6.QtWidgets import QWidget
 from ui import theme
 from ui.console.key_input import KeyInput, Keys
 from ui.console.mouse_input import MouseInput, Pointer
+from ui.console.release_keys import CTRL_ALT, release_keys
 from ui.console.scaling import Placement, ScaleMode, place
 from ui.throttle import Throttle
 
@@ -69,7 +70,7 @@ class ConsoleWidget(QWidget):
         self.setMouseTracking(True)
         self.setMinimumSize(160, 100)
         self.setAccessibleName(self.tr("Screen of the virtual machine"))
-        self.setAccessibleDescription(self.tr("Keys go to the guest. Ctrl+Alt gives keyboard and mouse back."))
+        self.set_release_keys(CTRL_ALT.name)
 
     # -- The machine -------------------------------------------------------------------------------------
 
@@ -219,6 +220,12 @@ class ConsoleWidget(QWidget):
         wide, high = width * -(-int(across * 100) // 100), (last - first) * -(-int(down * 100) // 100)
         rows = rows.scaled(wide, high, Qt.AspectRatioMode.IgnoreAspectRatio, Qt.TransformationMode.FastTransformation)
         painter.drawImage(where, rows, QRectF(rows.rect()))
+
+    def set_release_keys(self, name: str) -> None:
+        """Which keys give the input back: a name of the preferences, "ctrl+alt"."""
+        self._keys.set_release_keys(name)
+        text = self.tr("Keys go to the guest. {keys} gives keyboard and mouse back.")
+        self.setAccessibleDescription(text.format(keys=release_keys(name).label))
 
     # -- Taking and giving back the input ----------------------------------------------------------------
 

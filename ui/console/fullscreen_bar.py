@@ -56,16 +56,22 @@ class FullScreenBar(QFrame):
         keys = self._button("ctrl-alt-del", self.tr("Send Ctrl+Alt+Del"))
         keys.clicked.connect(self.ctrl_alt_delete_wanted)
         row.addWidget(keys)
-        hint = QLabel(self.tr("Ctrl+Alt releases  ·  Ctrl+Alt+Enter leaves"))
-        theme.set_role(hint, "muted")
-        row.addWidget(hint)
+        self._hint = QLabel()
+        theme.set_role(self._hint, "muted")
+        row.addWidget(self._hint)
         minimise = self._button("minimise", self.tr("Minimise"))
         minimise.clicked.connect(self.minimise_wanted)
         row.addWidget(minimise)
-        self.leave = self._button("leave-fullscreen", self.tr("Leave full screen (Ctrl+Alt+Enter)"))
+        self.leave = self._button("leave-fullscreen", self.tr("Leave full screen"))
         self.leave.clicked.connect(self.leave_wanted)
         row.addWidget(self.leave)
+        self.set_release_keys("Ctrl+Alt")
         self.hide()
+
+    def set_release_keys(self, keys: str) -> None:
+        """Which keys the bar names as the way out, as printed in menus."""
+        self._hint.setText(self.tr("{keys} releases  ·  {keys}+Enter leaves").format(keys=keys))
+        self.leave.setToolTip(self.tr("Leave full screen ({keys}+Enter)").format(keys=keys))
 
     def begin(self, name: str, others: Sequence[tuple[str, str]]) -> None:
         """Full screen began, or another machine is shown: ``others`` are (id, name) of all that can be switched to."""

@@ -1,8 +1,8 @@
 """The one door through which the host's keys reach a guest, and the combinations that stay with the host.
 
-While the console holds the input (``grabbed``), every key belongs to the guest except combinations with
-Ctrl+Alt, which belong to the host. Ctrl+Alt+Space makes an exception: the key that follows is sent to the guest
-together with Ctrl and Alt.
+While the console holds the input (``grabbed``), every key belongs to the guest except combinations with the release
+keys (Ctrl+Alt, unless the person chose others), which belong to the host. Release keys and Space make an exception:
+the key that follows is sent to the guest together with them.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from typing import Final, Protocol
 from PySide6.QtCore import QCoreApplication, QObject, Qt, Signal
 from PySide6.QtGui import QGuiApplication, QKeyEvent
 
-from ui.console.key_names import MODIFIERS, by_character, by_qt_key, by_scan_code
+from ui.console.key_names import MODIFIERS, by_character, by_qt_key, by_scan_code, tells_positions
+from ui.console.release_keys import CTRL_ALT, ReleaseKeys, release_keys
 
 FULL_SCREEN: Final = "fullscreen"
 CTRL_ALT_DELETE: Final = "ctrl-alt-delete"
@@ -30,8 +31,6 @@ _HOT_KEYS: Final = {
     "left": PREVIOUS_MACHINE,
     "printscreen": SCREENSHOT,
 }
-_CTRL: Final = frozenset(("ctrl", "rctrl"))
-_ALT: Final = frozenset(("alt", "ralt"))
 
 
 class Keys(Protocol):
@@ -45,7 +44,7 @@ class Keys(Protocol):
 class KeyInput(QObject):
     """Turns Qt key events into key presses of the guest."""
 
-    release_wanted = Signal()  # Ctrl+Alt was pressed and let go with nothing in between
+    release_wanted = Signal()  # the release keys were pressed and let go with nothing in between
     hot_key = Signal(str)
 
     def __init__(self, parent: QObject | None = None) -> None:
@@ -53,8 +52,14 @@ class KeyInput(QObject):
         self._keys: Keys | None = None
         self._down: dict[int, tuple[str, ...]] = {}  # host key -> guest keys it holds
         self._host_held: set[int] = set()  # keys that were taken for the host
-        self._chord_clean = False  # only Ctrl and Alt went down since Ctrl+Alt came together
+        self._chord_clean = False  # only the release keys went down since they came together
         self._pass_next = False
+        self._release: ReleaseKeys = CTRL_ALT
+
+    def set_release_keys(self, name: str) -> None:
+        """``name`` as in the preferences: "ctrl+alt", "rctrl"."""
+        self._release = release_keys(name, tells_positions(QGuiApplication.platformName()))
+        self._chord_clean = False
 
     def attach(self, keys: Keys | None) -> None:
         """Sends keys to this keyboard from now on, or to none."""
@@ -63,7 +68,7 @@ class KeyInput(QObject):
 
     @property
     def pass_next(self) -> bool:
-        """The next key goes to the guest together with Ctrl and Alt."""
+        """The next key goes to the guest together with the release keys."""
         return self._pass_next
 
     def press(self, event: QKeyEvent) -> None:
@@ -74,7 +79,7 @@ class KeyInput(QObject):
         if not names:
             return
         key = names[-1]
-        if self._ctrl_alt() and key not in MODIFIERS:
+        if self._release.held(self._held()) and key not in MODIFIERS:
             if self._pass_next:
                 self._pass_next = False
                 self._chord_clean = False
@@ -82,10 +87,10 @@ class KeyInput(QObject):
                 self._take_for_host(key, identity)
                 return
         self._hold(identity, names)
-        if self._ctrl_alt() and key in _CTRL | _ALT:
-            self._chord_clean = self._only_modifiers()
-        elif key not in _CTRL | _ALT:
+        if not self._release.has(key):
             self._chord_clean = False
+        elif self._release.held(self._held()):
+            self._chord_clean = all(self._release.has(held) for held in self._held())
 
     def release(self, event: QKeyEvent) -> None:
         if event.isAutoRepeat():
@@ -97,7 +102,7 @@ class KeyInput(QObject):
         names = self._down.pop(identity, None)
         if names is None:
             return
-        chord = self._chord_clean and names[-1] in _CTRL | _ALT
+        chord = self._chord_clean and self._release.has(names[-1])
         for name in reversed(names):
             self._send_release(name)
         if chord:
@@ -144,13 +149,6 @@ class KeyInput(QObject):
     def _held(self) -> set[str]:
         return {name for names in self._down.values() for name in names}
 
-    def _ctrl_alt(self) -> bool:
-        held = self._held()
-        return bool(held & _CTRL) and bool(held & _ALT)
-
-    def _only_modifiers(self) -> bool:
-        return self._held() <= MODIFIERS
-
     def _names(self, event: QKeyEvent) -> tuple[str, ...]:
         """The guest keys of an event: usually one; with Shift in front where a typed character needs it."""
         by_position = by_scan_code(event.nativeScanCode(), QGuiApplication.platformName())
@@ -173,6 +171,6 @@ def _identity(event: QKeyEvent) -> int:
     return scan_code if scan_code > 1 else -event.key()
 
 
-def release_hint() -> str:
+def release_hint(keys: str) -> str:
     """What the status bar says while the console holds the input."""
-    return QCoreApplication.translate("KeyInput", "To release keyboard and mouse: Ctrl+Alt")
+    return QCoreApplication.translate("KeyInput", "To release keyboard and mouse: {keys}").format(keys=keys)

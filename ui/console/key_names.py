@@ -38,6 +38,8 @@ WINDOWS: Final = _COMMON | {
     0x15D: "menu",
 }  # fmt: skip
 
+_EVDEV_PLATFORMS: Final = ("xcb", "wayland", "wayland-egl")
+
 _K = Qt.Key
 _BY_QT_KEY: Final = {
     _K.Key_Escape: "escape", _K.Key_Tab: "tab", _K.Key_Backtab: "tab", _K.Key_Return: "enter",
@@ -62,11 +64,16 @@ MODIFIERS: Final = frozenset(("ctrl", "rctrl", "alt", "ralt", "shift", "rshift",
 
 def by_scan_code(scan_code: int, platform: str) -> str | None:
     """The key at a native scan code, or None where the platform's code says nothing."""
-    if platform in ("xcb", "wayland", "wayland-egl"):
+    if platform in _EVDEV_PLATFORMS:
         return EVDEV.get(scan_code - 8)
     if platform == "windows":
         return WINDOWS.get(scan_code)
     return None
+
+
+def tells_positions(platform: str) -> bool:
+    """Whether native scan codes say which key it was, and with it the right one of two from the left."""
+    return platform in _EVDEV_PLATFORMS or platform == "windows"
 
 
 def by_qt_key(key: int, keypad: bool = False) -> tuple[str, bool] | None:

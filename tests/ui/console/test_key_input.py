@@ -173,3 +173,56 @@ def test_an_unknown_key_is_ignored(keys: KeyInput, keyboard: FakeKeyboard) -> No
     press(keys, Qt.Key.Key_LaunchMail)
     release(keys, Qt.Key.Key_LaunchMail)
     assert keyboard.log == []
+
+
+def native(door: KeyInput, kind: QEvent.Type, *scan_codes: int) -> None:
+    """X11 key events of these keys; the Qt key does not matter there."""
+    for scan_code in scan_codes:
+        send = door.press if kind is PRESS else door.release
+        send(event(kind, Qt.Key.Key_Control, scan_code=scan_code))
+
+
+LEFT_CTRL, RIGHT_CTRL, RETURN, C = 37, 105, 36, 54
+
+
+def test_right_ctrl_can_be_the_release_key(
+    keys: KeyInput, keyboard: FakeKeyboard, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(QGuiApplication, "platformName", staticmethod(lambda: "xcb"))
+    keys.set_release_keys("rctrl")
+    with qtbot.assertNotEmitted(keys.release_wanted):
+        native(keys, PRESS, LEFT_CTRL)
+        native(keys, RELEASE, LEFT_CTRL)
+    with qtbot.waitSignal(keys.release_wanted, timeout=200):
+        native(keys, PRESS, RIGHT_CTRL)
+        native(keys, RELEASE, RIGHT_CTRL)
+    with qtbot.waitSignal(keys.hot_key, timeout=200) as heard:
+        native(keys, PRESS, RIGHT_CTRL, RETURN)
+        native(keys, RELEASE, RETURN, RIGHT_CTRL)
+    assert heard.args == [FULL_SCREEN]
+    keyboard.log.clear()
+    with qtbot.assertNotEmitted(keys.release_wanted):  # it is still a Ctrl key for the guest
+        native(keys, PRESS, RIGHT_CTRL, C)
+        native(keys, RELEASE, C, RIGHT_CTRL)
+    assert keyboard.log == ["+rctrl", "+c", "-c", "-rctrl"]
+
+
+def test_with_other_release_keys_ctrl_alt_is_the_guests(keys: KeyInput, keyboard: FakeKeyboard, qtbot: QtBot) -> None:
+    keys.set_release_keys("ctrl+alt+shift")
+    with qtbot.assertNotEmitted(keys.release_wanted), qtbot.assertNotEmitted(keys.hot_key):
+        for key in (Qt.Key.Key_Control, Qt.Key.Key_Alt, Qt.Key.Key_Return):
+            press(keys, key)
+        for key in (Qt.Key.Key_Return, Qt.Key.Key_Alt, Qt.Key.Key_Control):
+            release(keys, key)
+    assert keyboard.log == ["+ctrl", "+alt", "+enter", "-enter", "-alt", "-ctrl"]
+    with qtbot.waitSignal(keys.release_wanted, timeout=200):
+        for key in (Qt.Key.Key_Control, Qt.Key.Key_Alt, Qt.Key.Key_Shift):
+            press(keys, key)
+        release(keys, Qt.Key.Key_Shift)
+
+
+def test_where_right_cannot_be_told_from_left_there_is_a_way_out_all_the_same(keys: KeyInput, qtbot: QtBot) -> None:
+    keys.set_release_keys("rctrl")  # on a platform without positions
+    with qtbot.waitSignal(keys.release_wanted, timeout=200):
+        press(keys, Qt.Key.Key_Control)
+        release(keys, Qt.Key.Key_Control)
