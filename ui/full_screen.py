@@ -7,20 +7,24 @@ from collections.abc import Callable, Sequence
 from PySide6.QtCore import QPoint
 from PySide6.QtWidgets import QMainWindow, QWidget
 
+from ui import theme
 from ui.console.fullscreen_bar import FullScreenBar
 from ui.vm_tab import VmTab
 
 
 class FullScreen:
-    """Puts a main window into full screen and back; ``furniture`` is what disappears meanwhile."""
+    """Puts a main window into full screen and back; ``furniture`` is what disappears meanwhile, and of ``tabs`` the
+    frame."""
 
     def __init__(
         self,
         window: QMainWindow,
+        tabs: QWidget,
         furniture: Callable[[], Sequence[QWidget]],
         machines: Callable[[], Sequence[tuple[str, str]]],
     ) -> None:
         self._window = window
+        self._tabs = tabs
         self._furniture = furniture
         self._machines = machines
         self._hidden: list[QWidget] = []
@@ -38,6 +42,7 @@ class FullScreen:
             self._hidden = [widget for widget in self._furniture() if widget.isVisible()]
             for widget in self._hidden:
                 widget.hide()
+            theme.set_role(self._tabs, "bare")
             self._window.showFullScreen()
         self.show_tab(tab)
 
@@ -58,6 +63,7 @@ class FullScreen:
         self.bar.end()
         for widget in self._hidden:
             widget.show()
+        theme.set_role(self._tabs, "")
         self._hidden = []
         if self._was_maximized:
             self._window.showMaximized()

@@ -65,6 +65,7 @@ class MainWindow(QMainWindow):
         self._tabs_menu.aboutToShow.connect(self._fill_tabs_menu)
         self.full_screen = FullScreen(
             self,
+            self.tabs,
             lambda: [self.menuBar(), self.toolbar, self.statusBar(), self.library_view, self.tabs.tabBar()],
             lambda: [(tab.session.identity, tab.session.name) for tab in self.vm_tabs() if tab.session.is_on],
         )

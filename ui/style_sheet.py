@@ -122,6 +122,7 @@ QScrollBar::add-line, QScrollBar::sub-line { width: 0; height: 0; }
 QScrollBar::add-page, QScrollBar::sub-page { background: transparent; }
 
 QTabWidget::pane { border: none; border-top: 1px solid $border; }
+QTabWidget[role="bare"]::pane { border: none; }
 QTabBar { background: $window; qproperty-drawBase: 0; }
 QTabBar::tab { background: transparent; color: $muted; padding: 8px 14px; border: none;
   border-bottom: 2px solid transparent; margin-right: 2px; height: 20px; }

@@ -228,21 +228,36 @@ class VmSession(QObject):
 
 
 class GuestKeyboard:
-    """The runner's keyboard in the shape the console wants."""
+    """The runner's keyboard in the shape the console wants. A paused guest gets nothing: what was typed at a still
+    picture must not come all at once when it goes on."""
 
     def __init__(self, runner: Runner) -> None:
-        self.press = runner.press
+        self._runner = runner
         self.release = runner.release
+
+    def press(self, key: str) -> None:
+        if self._runner.state is PowerState.RUNNING:
+            self._runner.press(key)
 
 
 class GuestMouse:
-    """The runner's mouse in the shape the console wants."""
+    """The runner's mouse in the shape the console wants; a paused guest gets nothing but releases."""
 
     def __init__(self, runner: Runner) -> None:
-        self.move = runner.mouse_move
-        self.wheel = runner.mouse_wheel
-        self.press = runner.mouse_press
+        self._runner = runner
         self.release = runner.mouse_release
+
+    def move(self, dx: int, dy: int) -> None:
+        if self._runner.state is PowerState.RUNNING:
+            self._runner.mouse_move(dx, dy)
+
+    def wheel(self, notches: int) -> None:
+        if self._runner.state is PowerState.RUNNING:
+            self._runner.mouse_wheel(notches)
+
+    def press(self, button: str) -> None:
+        if self._runner.state is PowerState.RUNNING:
+            self._runner.mouse_press(button)
 
 
 def kind_of(device: str) -> str:
