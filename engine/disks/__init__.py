@@ -1,6 +1,7 @@
 """Image files behind drives.
 
 block_device.py    what a hard disk controller needs of a disk, and its errors
+host_file.py       an image file on the host, and the errors met there
 lock.py            one writer for an image, any number of readers
 raw.py             raw disk images, and making new (sparse) ones
 probe.py           opens a hard disk image

@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final, Protocol
 
+from engine.errors import BancadaError
+
 SECTOR_BYTES: Final = 512
 
 
-class BlockError(Exception):
+class BlockError(BancadaError):
     """The host could not read or write; ``full`` tells that its disk has no room left."""
 
     def __init__(self, path: Path, message: str, full: bool = False) -> None:

@@ -1,18 +1,17 @@
 """Diskette images: raw sectors, cylinder by cylinder, in every size of the PC's history.
 
-Short images are padded in memory: the file only grows as far as the guest writes.
+Short images are padded with zeros: in memory at first, in the file from the guest's first write on.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from engine.disks.block_device import BlockError
-from engine.disks.lock import open_image
+from engine.disks.host_file import Failed, HostFile
 from engine.errors import MediumError
 
 SECTOR_BYTES: Final = 512
@@ -31,7 +30,11 @@ class FloppyFormat:
 
     @property
     def size(self) -> int:
-        return self.cylinders * self.heads * self.sectors * SECTOR_BYTES
+        return self.cylinders * self.heads * self.track_bytes
+
+    @property
+    def track_bytes(self) -> int:
+        return self.sectors * SECTOR_BYTES
 
 
 FORMATS: Final = (
@@ -54,8 +57,8 @@ def format_for(size: int, boot_sector: bytes) -> FloppyFormat | None:
     if exact is not None:
         return exact
     described = _described(boot_sector)
-    if described is not None and described.size >= size:
-        return described
+    if described is not None and size < described.size + described.track_bytes:
+        return described  # some programs leave a few bytes of their own behind the last sector
     # An image that is just a boot sector or a few is written for a 1.44 MB drive.
     usual = next(kind for kind in FORMATS if kind.name == "1.44M")
     if size <= usual.size:
@@ -77,16 +80,17 @@ def _described(sector: bytes) -> FloppyFormat | None:
 
 
 class FloppyImage:
-    """One diskette. Raises MediumError when opened; reads and writes raise BlockError when the host fails."""
+    """One diskette. Raises MediumError when opened; reads and writes raise BlockError when the host fails, and
+    ``failed`` hears of it."""
 
-    def __init__(self, path: Path, read_only: bool = False) -> None:
+    def __init__(self, path: Path, read_only: bool = False, failed: Failed | None = None) -> None:
         self.path = path
-        self._descriptor, writable = open_image(path, not read_only)
-        self.write_protected = not writable
-        size = os.fstat(self._descriptor).st_size
-        kind = format_for(size, os.pread(self._descriptor, SECTOR_BYTES, 0)) if size else None
+        self._file = HostFile(path, not read_only, failed)
+        self.write_protected = not self._file.writable
+        size = self._file.size
+        kind = format_for(size, self._file.head(SECTOR_BYTES)) if size else None
         if kind is None:
-            os.close(self._descriptor)
+            self._file.close()
             if size == 0:
                 raise MediumError(path, "The image is empty.", "Choose a diskette image.")
             raise MediumError(path, f"{size} bytes are too many for a diskette.", "The largest holds 2.88 MB.")
@@ -95,8 +99,8 @@ class FloppyImage:
         self.data_rate = kind.data_rate
 
     @classmethod
-    def open(cls, path: Path, read_only: bool = False) -> FloppyImage:
-        return cls(path, read_only)
+    def open(cls, path: Path, read_only: bool = False, failed: Failed | None = None) -> FloppyImage:
+        return cls(path, read_only, failed)
 
     def holds(self, cylinder: int, head: int, sector: int) -> bool:
         """Whether a sector (counted from 1) exists."""
@@ -108,21 +112,16 @@ class FloppyImage:
         return ((cylinder * self.heads + head) * self.sectors + sector - 1) * SECTOR_BYTES
 
     def read(self, cylinder: int, head: int, sector: int) -> bytes:
-        offset = self._offset(cylinder, head, sector)
-        try:
-            data = os.pread(self._descriptor, SECTOR_BYTES, offset)
-        except OSError as error:
-            raise BlockError(self.path, f"The host cannot read it: {error.strerror}.") from error
-        return data.ljust(SECTOR_BYTES, b"\0")
+        return self._file.read(self._offset(cylinder, head, sector), SECTOR_BYTES)
 
     def write(self, cylinder: int, head: int, sector: int, data: bytes) -> None:
+        """One sector; shorter data is padded with zeros."""
         offset = self._offset(cylinder, head, sector)
         if self.write_protected:
             raise BlockError(self.path, "The diskette is write-protected.")
-        try:
-            os.pwrite(self._descriptor, data[:SECTOR_BYTES].ljust(SECTOR_BYTES, b"\0"), offset)
-        except OSError as error:
-            raise BlockError(self.path, f"The host cannot write it: {error.strerror}.", error.errno == 28) from error
+        # A file that grew sector by sector could have the size of another kind of diskette when it is opened next.
+        self._file.grow(self.format.size)
+        self._file.write(offset, data[:SECTOR_BYTES].ljust(SECTOR_BYTES, b"\0"))
 
     def format_track(self, cylinder: int, head: int, sector_ids: Sequence[int], fill: int) -> None:
         """Fills the named sectors of a track; numbers the diskette does not have are left out."""
@@ -131,16 +130,7 @@ class FloppyImage:
                 self.write(cylinder, head, sector, bytes([fill & 0xFF]) * SECTOR_BYTES)
 
     def flush(self) -> None:
-        if self._descriptor >= 0 and not self.write_protected:
-            try:
-                os.fsync(self._descriptor)
-            except OSError as error:
-                raise BlockError(self.path, f"The host cannot write it: {error.strerror}.") from error
+        self._file.flush()
 
     def close(self) -> None:
-        if self._descriptor >= 0:
-            try:
-                self.flush()
-            finally:
-                os.close(self._descriptor)
-                self._descriptor = -1
+        self._file.close()

@@ -5,11 +5,16 @@ Advisory locks of the host (flock) belong to an open file, so two opens in one p
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
+import stat
 from pathlib import Path
+from typing import Final
 
 from engine.errors import MediumError, MediumInUseError
+
+_READ_ONLY_HERE: Final = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 def open_image(path: Path, writable: bool) -> tuple[int, bool]:
@@ -18,16 +23,13 @@ def open_image(path: Path, writable: bool) -> tuple[int, bool]:
     A file that cannot be opened for writing is opened for reading. Raises MediumError, or MediumInUseError when
     another machine writes to it (or, for writing, uses it at all).
     """
-    if path.is_dir():
-        raise MediumError(path, "This is a folder, not an image file.", "Choose a file.")
+    _check_kind(path)
     descriptor = -1
     if writable:
         try:
             descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-        except PermissionError:
-            writable = False
         except OSError as error:
-            if error.errno != 30:  # EROFS: a read-only file system
+            if error.errno not in _READ_ONLY_HERE:
                 raise _unreadable(path, error) from error
             writable = False
     if descriptor < 0:
@@ -49,7 +51,21 @@ def open_image(path: Path, writable: bool) -> tuple[int, bool]:
     return descriptor, writable
 
 
+def _check_kind(path: Path) -> None:
+    """Only files (and the host's drives): opening a pipe would wait for its other end."""
+    try:
+        mode = os.stat(path).st_mode
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    except ValueError as error:
+        raise MediumError(repr(str(path)), "This is not the name of a file.", "Choose another image.") from error
+    if stat.S_ISDIR(mode):
+        raise MediumError(path, "This is a folder, not an image file.", "Choose a file.")
+    if not stat.S_ISREG(mode) and not stat.S_ISBLK(mode):
+        raise MediumError(path, "This is not an image file.", "Choose a file.")
+
+
 def _unreadable(path: Path, error: OSError) -> MediumError:
     if isinstance(error, FileNotFoundError):
         return MediumError(path, "The file does not exist.", "Choose another image, or eject it.")
-    return MediumError(path, f"The file cannot be opened: {error.strerror}.", "Check its permissions.")
+    return MediumError(path, f"The file cannot be opened: {error.strerror or error}.", "Check its permissions.")

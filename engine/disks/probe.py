@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from engine.disks.block_device import BlockDevice
+from engine.disks.block_device import SECTOR_BYTES, BlockDevice
+from engine.disks.host_file import Failed
 from engine.disks.raw import RawDisk
 from engine.errors import MediumError
 
@@ -21,10 +22,13 @@ _OTHER_FORMATS: Final = {
 }
 
 
-def open_disk(path: Path, read_only: bool = False) -> BlockDevice:
-    """Raises MediumError naming the file: missing, unreadable, empty, in use, or of a format not supported yet."""
-    disk = RawDisk(path, read_only)
-    head = disk.read(0, 1)
+def open_disk(path: Path, read_only: bool = False, failed: Failed | None = None) -> BlockDevice:
+    """``failed`` hears of the host's errors from then on.
+
+    Raises MediumError naming the file: missing, unreadable, empty, in use, or of a format not supported yet.
+    """
+    disk = RawDisk(path, read_only, failed)
+    head = disk.head(SECTOR_BYTES)
     for magic, what in _OTHER_FORMATS.items():
         if head.startswith(magic):
             disk.close()

@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-import errno
 import os
 from pathlib import Path
 
 from engine.disks.block_device import SECTOR_BYTES, BlockError
-from engine.disks.lock import open_image
+from engine.disks.host_file import Failed, HostFile
 from engine.errors import HostResourceError, MediumError
 
 
 class RawDisk:
-    """An image whose last partial sector reads as padded with zeros."""
+    """An image whose last partial sector reads as padded with zeros. ``failed`` hears of the host's errors."""
 
-    def __init__(self, path: Path, read_only: bool = False) -> None:
-        self._path = path
-        self._descriptor, writable = open_image(path, not read_only)
-        self._read_only = not writable
-        size = os.fstat(self._descriptor).st_size
-        self._sector_count = -(-size // SECTOR_BYTES)
-        if size == 0:
-            os.close(self._descriptor)
+    def __init__(self, path: Path, read_only: bool = False, failed: Failed | None = None) -> None:
+        self._file = HostFile(path, not read_only, failed)
+        self._sector_count = -(-self._file.size // SECTOR_BYTES)
+        if self._file.size == 0:
+            self._file.close()
             raise MediumError(path, "The image is empty.", "Choose a disk image, or make a new disk.")
 
     @property
     def path(self) -> Path:
-        return self._path
+        return self._file.path
 
     @property
     def sector_count(self) -> int:
@@ -34,48 +30,31 @@ class RawDisk:
 
     @property
     def read_only(self) -> bool:
-        return self._read_only
+        return not self._file.writable
+
+    def head(self, length: int) -> bytes:
+        """The first bytes of the file. Closes it and raises MediumError when they cannot be read."""
+        return self._file.head(length)
 
     def _check(self, lba: int, count: int) -> None:
         if lba < 0 or count < 0 or lba + count > self._sector_count:
-            raise ValueError(f"{self._path}: sectors {lba} to {lba + count} are outside of the disk")
+            raise ValueError(f"{self.path}: sectors {lba} to {lba + count} are outside of the disk")
 
     def read(self, lba: int, count: int) -> bytes:
         self._check(lba, count)
-        try:
-            data = os.pread(self._descriptor, count * SECTOR_BYTES, lba * SECTOR_BYTES)
-        except OSError as error:
-            raise BlockError(self._path, f"The host cannot read it: {error.strerror}.") from error
-        return data.ljust(count * SECTOR_BYTES, b"\0")
+        return self._file.read(lba * SECTOR_BYTES, count * SECTOR_BYTES)
 
     def write(self, lba: int, data: bytes) -> None:
-        self._check(lba, len(data) // SECTOR_BYTES)
-        if self._read_only:
-            raise BlockError(self._path, "The image is read-only.")
-        offset, rest = lba * SECTOR_BYTES, memoryview(data)
-        try:
-            while rest:
-                done = os.pwrite(self._descriptor, rest, offset)
-                offset, rest = offset + done, rest[done:]
-        except OSError as error:
-            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-            raise BlockError(self._path, f"The host cannot write it: {error.strerror}.", full) from error
+        self._check(lba, -(-len(data) // SECTOR_BYTES))
+        if self.read_only:
+            raise BlockError(self.path, "The image is read-only.")
+        self._file.write(lba * SECTOR_BYTES, data)
 
     def flush(self) -> None:
-        if self._read_only:
-            return
-        try:
-            os.fsync(self._descriptor)
-        except OSError as error:
-            raise BlockError(self._path, f"The host cannot write it: {error.strerror}.") from error
+        self._file.flush()
 
     def close(self) -> None:
-        if self._descriptor >= 0:
-            try:
-                self.flush()
-            finally:
-                os.close(self._descriptor)
-                self._descriptor = -1
+        self._file.close()
 
 
 def create_raw(path: Path, size_bytes: int) -> None:
