@@ -9,6 +9,7 @@ from pathlib import Path
 from PySide6.QtCore import QCoreApplication
 
 from engine.config import MachineConfig
+from ui.settings.disks_page import size_text
 from ui.settings.ide_slots import slot_name
 from ui.settings.memory_field import memory_text
 from ui.settings.processor_page import model_names
@@ -66,7 +67,8 @@ def drives(config: MachineConfig) -> list[DeviceRow]:
     many = len(config.hard_disks) > 1
     for index, disk in enumerate(config.hard_disks):
         name = _tr("Hard disk {number}").format(number=index + 1) if many else _tr("Hard disk")
-        rows.append(DeviceRow(f"disk{index}", "disk", name, disk.image.name, "disks", detail=slot_name(disk.slot)))
+        detail = f"{size_text(disk.image)}, {slot_name(disk.slot)}"
+        rows.append(DeviceRow(f"disk{index}", "disk", name, disk.image.name, "disks", detail=detail))
     many = len(config.cdrom_drives) > 1
     for index, cdrom in enumerate(config.cdrom_drives):
         name = _tr("CD-ROM {number}").format(number=index + 1) if many else _tr("CD-ROM")

@@ -96,6 +96,7 @@ class NewVmWizard(QDialog):
         theme.set_role(self.finish, "primary")
         foot = QHBoxLayout()
         foot.setContentsMargins(18, 12, 18, 14)
+        foot.setSpacing(8)
         foot.addStretch(1)
         for button in (self.back, self.next, self.finish, self.cancel):
             foot.addWidget(button)

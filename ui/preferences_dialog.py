@@ -1,19 +1,23 @@
-"""The preferences: look, input, questions, screen, sound, new machines."""
+"""The preferences: look, screen, input, sound, questions, new machines; a page each."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
     QDialog,
     QDialogButtonBox,
+    QFormLayout,
     QHBoxLayout,
     QLabel,
+    QListWidget,
+    QListWidgetItem,
     QPushButton,
     QSlider,
+    QStackedWidget,
     QVBoxLayout,
     QWidget,
 )
@@ -22,7 +26,7 @@ from app.preferences import Preferences, choices
 from ui import theme
 from ui.console.release_keys import release_keys
 from ui.settings.file_field import FileField
-from ui.settings.page import add_field, new_form
+from ui.settings.page import add_field, new_form, note
 
 
 class PreferencesDialog(QDialog):
@@ -31,18 +35,80 @@ class PreferencesDialog(QDialog):
     def __init__(self, preferences: Preferences, machines_folder: Path, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._preferences = preferences
-        self._usual_folder = machines_folder
+        self.ask_all_again = False
         self.setWindowTitle(self.tr("Preferences"))
-        self.setMinimumWidth(560)
-        self.form = new_form()
-        self._section(self.tr("LOOK"))
+        self.resize(720, 420)
+        self.setMinimumSize(640, 380)
+        self.list = QListWidget()
+        theme.set_role(self.list, "pages")
+        self.list.setFixedWidth(210)
+        self.list.setIconSize(QSize(22, 22))
+        self.list.setAccessibleName(self.tr("Pages"))
+        self.stack = QStackedWidget()
+        theme.set_role(self.stack, "surface")
+        self._form: QFormLayout = new_form()  # of the page being made
+        self._look()
+        self._screen()
+        self._input()
+        self._sound()
+        self._questions()
+        self._new_machines(machines_folder)
+        self.list.currentRowChanged.connect(self.stack.setCurrentIndex)
+        self.list.setCurrentRow(0)
+        self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel)
+        self.ok: QPushButton = self.buttons.button(QDialogButtonBox.StandardButton.Ok)
+        theme.set_role(self.ok, "primary")
+        self.buttons.accepted.connect(self.accept)
+        self.buttons.rejected.connect(self.reject)
+        middle = QHBoxLayout()
+        middle.setSpacing(0)
+        middle.addWidget(self.list)
+        middle.addWidget(self.stack, 1)
+        line = QWidget()
+        theme.set_role(line, "line")
+        line.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        line.setFixedHeight(1)
+        foot = QHBoxLayout()
+        foot.setContentsMargins(18, 10, 18, 14)
+        foot.addWidget(self.buttons)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addLayout(middle, 1)
+        column.addWidget(line)
+        column.addLayout(foot)
+        self.ok.setDefault(True)  # only a button that is in the dialog keeps a Browse button from being taken
+
+    def store(self, preferences: Preferences) -> None:
+        """Writes what was chosen into the preferences."""
+        preferences.theme = self.theme.currentData()
+        preferences.show_figures = self.figures.isChecked()
+        preferences.scaling = self.scaling.currentData()
+        preferences.smooth_scaling = self.smooth.isChecked()
+        preferences.grab_on_click = self.click_grabs.isChecked()
+        preferences.release_keys = self.release_keys.currentData()
+        preferences.keyboard_layout = self.text_layout.currentData()
+        preferences.sound = self.sound.isChecked()
+        preferences.volume = self.volume.value()
+        preferences.confirm_power_off = self.ask_power_off.isChecked()
+        preferences.confirm_reset = self.ask_reset.isChecked()
+        preferences.close_action = self.close_action.currentData()
+        preferences.machines_folder = str(self.folder.path) if self.folder.path else ""
+        preferences.accelerator = self.accelerator.currentData()
+
+    # -- Pages -----------------------------------------------------------------------------------------------
+
+    def _look(self) -> None:
+        self._page("display", self.tr("Look"))
         self.theme = self._choice(
             self.tr("&Theme"),
             "theme",
             {"system": self.tr("As the system"), "light": self.tr("Light"), "dark": self.tr("Dark")},
         )
-        self.figures = self._tick(self.tr("Show live &figures beside the screen"), preferences.show_figures)
-        self._section(self.tr("SCREEN"))
+        self.figures = self._tick(self.tr("Show live &figures beside the screen"), self._preferences.show_figures)
+
+    def _screen(self) -> None:
+        self._page("scaling", self.tr("Screen"))
         self.scaling = self._choice(
             self.tr("&Scaling"),
             "scaling",
@@ -53,41 +119,47 @@ class PreferencesDialog(QDialog):
                 "stretch": self.tr("Stretched to the window"),
             },
         )
-        self.smooth = self._tick(self.tr("S&mooth edges when scaled"), preferences.smooth_scaling)
-        self._section(self.tr("KEYBOARD AND MOUSE"))
-        self.click_grabs = self._tick(self.tr("A &click grabs keyboard and mouse"), preferences.grab_on_click)
+        self.smooth = self._tick(self.tr("S&mooth edges when scaled"), self._preferences.smooth_scaling)
+
+    def _input(self) -> None:
+        self._page("keyboard", self.tr("Keyboard and mouse"))
+        self.click_grabs = self._tick(
+            self.tr("A &click gives keyboard and mouse to the guest"), self._preferences.grab_on_click
+        )
         self.release_keys = self._choice(
-            self.tr("&Given back by"),
+            self.tr("&Release keys"),
             "release_keys",
             {name: release_keys(name).label for name in choices("release_keys")},
+            note(self.tr("Alone they give keyboard and mouse back; with Enter, full screen on and off.")),
         )
-        self.release_keys.setToolTip(
-            self.tr("Pressed alone they give keyboard and mouse back; with Enter they switch full screen on and off.")
-        )
-        self.layout_ = self._choice(
-            self.tr("&Layout for pasted text"),
+        self.text_layout = self._choice(
+            self.tr("&Pasted text"),
             "keyboard_layout",
             {
                 "auto": self.tr("As this computer's keyboard"),
                 "us": self.tr("English (US)"),
                 "br": self.tr("Portuguese (Brazil, ABNT2)"),
             },
+            note(self.tr("The keyboard layout that the guest's system is set to.")),
         )
-        self.layout_.setToolTip(self.tr("The layout that the guest's system is set to."))
-        self._section(self.tr("SOUND"))
-        self.sound = self._tick(self.tr("&Play the guests' sound"), preferences.sound)
+
+    def _sound(self) -> None:
+        self._page("sound", self.tr("Sound"))
+        self.sound = self._tick(self.tr("Pla&y the guests' sound"), self._preferences.sound)
         self.volume = QSlider(Qt.Orientation.Horizontal)
         self.volume.setRange(0, 100)
-        self.volume.setValue(preferences.volume)
+        self.volume.setValue(self._preferences.volume)
         self.volume.setAccessibleName(self.tr("Volume"))
-        self.volume.setEnabled(preferences.sound)
+        self.volume.setEnabled(self._preferences.sound)
         self.sound.toggled.connect(self.volume.setEnabled)
-        self.form.addRow(self.tr("&Volume"), self.volume)
-        self._section(self.tr("QUESTIONS"))
-        self.ask_power_off = self._tick(self.tr("Ask before powering &off"), preferences.confirm_power_off)
-        self.ask_reset = self._tick(self.tr("Ask before a &reset"), preferences.confirm_reset)
+        add_field(self._form, self.tr("&Volume"), self.volume)
+
+    def _questions(self) -> None:
+        self._page("question", self.tr("Questions"))
+        self.ask_power_off = self._tick(self.tr("Ask before powering &off"), self._preferences.confirm_power_off)
+        self.ask_reset = self._tick(self.tr("Ask before a r&eset"), self._preferences.confirm_reset)
         self.close_action = self._choice(
-            self.tr("Closing a &running tab"),
+            self.tr("C&losing a running tab"),
             "close_action",
             {
                 "ask": self.tr("Asks"),
@@ -95,12 +167,27 @@ class PreferencesDialog(QDialog):
                 "power_off": self.tr("Powers the machine off"),
             },
         )
-        self._section(self.tr("NEW MACHINES"))
+        self.ask_all = QPushButton(self.tr("&Ask everything again"))
+        self.ask_all.setToolTip(self.tr("Forgets every “Do not ask again”"))
+        self.ask_all.setAutoDefault(False)
+        self.ask_all.clicked.connect(self._ask_all_again)
+        row = QHBoxLayout()
+        row.addWidget(self.ask_all)
+        row.addStretch(1)
+        self._form.addRow("", row)
+
+    def _new_machines(self, machines_folder: Path) -> None:
+        self._page("new", self.tr("New machines"))
         self.folder = FileField(folders=True)
         self.folder.setAccessibleName(self.tr("Folder for new machines"))
         self.folder.set_placeholder(str(machines_folder))
-        self.folder.path = Path(preferences.machines_folder) if preferences.machines_folder else None
-        add_field(self.form, self.tr("Fol&der"), self.folder)
+        chosen = self._preferences.machines_folder
+        self.folder.path = Path(chosen) if chosen else None
+        self._problem = QLabel()
+        self._problem.setWordWrap(True)
+        theme.set_role(self._problem, "problem")
+        self._problem.hide()
+        add_field(self._form, self.tr("Fol&der"), self.folder, self._problem)
         self.accelerator = self._choice(
             self.tr("R&un by"),
             "accelerator",
@@ -111,61 +198,45 @@ class PreferencesDialog(QDialog):
                 "interpreter": self.tr("Interpreter"),
             },
         )
-        self._problem = QLabel()
-        self._problem.setWordWrap(True)
-        theme.set_role(self._problem, "problem")
-        self._problem.hide()
-        self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel)
-        self.ok: QPushButton = self.buttons.button(QDialogButtonBox.StandardButton.Ok)
-        theme.set_role(self.ok, "primary")
-        self.buttons.accepted.connect(self.accept)
-        self.buttons.rejected.connect(self.reject)
         self.folder.edited.connect(self._check)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(26, 18, 26, 16)
-        column.setSpacing(8)
-        column.addLayout(self.form)
-        column.addWidget(self._problem)
-        foot = QHBoxLayout()
-        foot.addWidget(self.buttons)
-        column.addLayout(foot)
 
-    def store(self, preferences: Preferences) -> None:
-        """Writes what was chosen into the preferences."""
-        preferences.theme = self.theme.currentData()
-        preferences.show_figures = self.figures.isChecked()
-        preferences.scaling = self.scaling.currentData()
-        preferences.smooth_scaling = self.smooth.isChecked()
-        preferences.grab_on_click = self.click_grabs.isChecked()
-        preferences.release_keys = self.release_keys.currentData()
-        preferences.keyboard_layout = self.layout_.currentData()
-        preferences.sound = self.sound.isChecked()
-        preferences.volume = self.volume.value()
-        preferences.confirm_power_off = self.ask_power_off.isChecked()
-        preferences.confirm_reset = self.ask_reset.isChecked()
-        preferences.close_action = self.close_action.currentData()
-        preferences.machines_folder = str(self.folder.path) if self.folder.path else ""
-        preferences.accelerator = self.accelerator.currentData()
+    # -- Parts of a page -------------------------------------------------------------------------------------
 
-    def _section(self, text: str) -> None:
-        head = theme.heading(text, "section")
-        head.setContentsMargins(0, 10 if self.form.rowCount() else 0, 0, 2)
-        self.form.addRow(head)
+    def _page(self, icon_name: str, title: str) -> None:
+        page = QWidget()
+        column = QVBoxLayout(page)
+        column.setContentsMargins(26, 20, 26, 16)
+        column.setSpacing(14)
+        column.addWidget(theme.heading(title))
+        self._form = new_form()
+        column.addLayout(self._form)
+        column.addStretch(1)
+        self.stack.addWidget(page)
+        self.list.addItem(QListWidgetItem(theme.icon(icon_name), title))
 
-    def _choice(self, label: str, name: str, labels: dict[str, str]) -> QComboBox:
+    def _choice(self, label: str, name: str, labels: dict[str, str], *below: QWidget) -> QComboBox:
         box = QComboBox()
         box.setAccessibleName(label.replace("&", ""))
         for value in choices(name):
             box.addItem(labels.get(value, value), value)
         box.setCurrentIndex(max(0, box.findData(getattr(self._preferences, name))))
-        add_field(self.form, label, box)
+        add_field(self._form, label, box, *below)
         return box
 
     def _tick(self, text: str, on: bool) -> QCheckBox:
         box = QCheckBox(text)
         box.setChecked(on)
-        self.form.addRow("", box)
+        self._form.addRow("", box)
         return box
+
+    # -- Reactions -------------------------------------------------------------------------------------------
+
+    def _ask_all_again(self) -> None:
+        self.ask_all_again = True
+        self.ask_power_off.setChecked(True)
+        self.ask_reset.setChecked(True)
+        self.close_action.setCurrentIndex(self.close_action.findData("ask"))
+        self.ask_all.setEnabled(False)
 
     def _check(self) -> None:
         folder = self.folder.path

@@ -82,6 +82,8 @@ class Shell:
     def edit_preferences(self) -> None:
         dialog = PreferencesDialog(self.preferences, self.library.folder, self.window)
         if dialog.exec():
+            if dialog.ask_all_again:
+                self.machine_commands.book.ask_all_again()
             dialog.store(self.preferences)
             self._apply_theme()
             self.window.save_preferences()

@@ -62,7 +62,7 @@ QLineEdit:focus, QPlainTextEdit:focus, QTextEdit:focus, QAbstractSpinBox:focus, 
 QLineEdit:disabled, QPlainTextEdit:disabled, QAbstractSpinBox:disabled, QComboBox:disabled { background: $window;
   color: $muted; }
 QLineEdit[role="wrong"], QComboBox[role="wrong"], QAbstractSpinBox[role="wrong"] { border-color: $bad; }
-QAbstractSpinBox QLineEdit { border: none; padding: 0 0 0 2px; background: transparent; }
+QAbstractSpinBox QLineEdit { border: none; padding: 0 0 0 8px; background: transparent; }
 QDateTimeEdit::drop-down { border: none; width: 22px; }
 QDateTimeEdit::down-arrow { image: url("$icons/arrow-down.svg"); width: 12px; height: 12px; }
 QSpinBox::up-button, QSpinBox::down-button { width: 20px; border: none; background: transparent; }
@@ -88,6 +88,7 @@ QCheckBox::indicator:disabled, QRadioButton::indicator:disabled { border-color: 
 QCheckBox::indicator:checked:disabled { background: $muted; }
 QCheckBox:focus, QRadioButton:focus { color: $accent; }
 
+QSlider:horizontal { min-height: 22px; }
 QSlider::groove:horizontal { height: 4px; border-radius: 2px; background: $border; }
 QSlider::sub-page:horizontal { background: $accent; border-radius: 2px; }
 QSlider::handle:horizontal { width: 14px; height: 14px; margin: -6px 0; border-radius: 8px; background: $surface;

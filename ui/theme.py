@@ -15,7 +15,7 @@ from typing import Any, Final
 from PySide6.QtCore import QByteArray, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFont, QGuiApplication, QIcon, QPainter, QPalette, QPixmap
 from PySide6.QtSvg import QSvgRenderer
-from PySide6.QtWidgets import QApplication, QLabel, QWidget
+from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QWidget
 
 from ui.style_sheet import style_sheet
 
@@ -60,7 +60,7 @@ LIGHT_COLOURS: Final = Colours(
 )  # fmt: skip
 DARK_COLOURS: Final = Colours(
     window="#171b22", surface="#1f252f", sidebar="#12161c", border="#323b49", text="#e6eaf1", muted="#9aa7ba",
-    ink="#c5cfdd", accent="#4f8ff7", accent_hover="#6ba2ff", accent_text="#ffffff", tint="#233a63", hover="#2a323e",
+    ink="#c5cfdd", accent="#4f8ff7", accent_hover="#6ba2ff", accent_text="#06122b", tint="#233a63", hover="#2a323e",
     good="#4ade80", warning="#fbbf24", bad="#f87171", danger="#dc2626", console="#0b0e13",
 )  # fmt: skip
 
@@ -178,6 +178,8 @@ def set_icon(carrier: Any, name: str, size: int = 0) -> None:
         carrier.setProperty("icon_size", size)
         if hasattr(carrier, "setIconSize"):
             carrier.setIconSize(QSize(size, size))
+    if isinstance(carrier, QPushButton) and carrier.text():
+        carrier.setText(f" {carrier.text().lstrip()}")  # the style leaves no room between icon and text
     _put(carrier, name)
 
 

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from PySide6.QtWidgets import QPushButton
 from pytestqt.qtbot import QtBot
 
 from app.preferences import Preferences
@@ -77,7 +78,9 @@ def test_text_can_be_read_in_both_themes(choice: str, qtbot: QtBot) -> None:
         assert contrast(colours.text, ground) >= 7
         for ink in (colours.muted, colours.good, colours.warning, colours.bad):
             assert contrast(ink, ground) >= 4.5, (ink, ground)  # WCAG 2.2, 1.4.3
-    assert contrast(colours.accent_text, colours.danger) >= 4.5
+    assert contrast(colours.accent_text, colours.accent) >= 4.5
+    assert contrast(colours.accent_text, colours.accent_hover) >= 4.5
+    assert contrast("#ffffff", colours.danger) >= 4.5
 
 
 def contrast(one: str, other: str) -> float:
@@ -100,6 +103,8 @@ def test_preferences_are_applied_and_kept(shell: Shell, qtbot: QtBot) -> None:
     dialog.theme.setCurrentIndex(dialog.theme.findData("dark"))
     dialog.scaling.setCurrentIndex(dialog.scaling.findData("integer"))
     dialog.ask_reset.setChecked(False)
+    dialog.show()
+    assert [button for button in dialog.findChildren(QPushButton) if button.isDefault()] == [dialog.ok]
     before = Preferences(**{name: getattr(shell.preferences, name) for name in ("theme", "scaling", "confirm_reset")})
     assert (before.theme, before.scaling, before.confirm_reset) == ("system", "fit", True)
     dialog.store(shell.preferences)

@@ -177,7 +177,7 @@ def test_another_machine_is_chosen_on_the_full_screen_bar(
     click(window.full_screen.bar.machines)
     qtbot.waitUntil(lambda: window.session is not None and window.session.name == "First")
     assert window.isFullScreen()
-    assert window.full_screen.bar.machines.text() == "First"
+    assert window.full_screen.bar.machines.text().strip() == "First"
     keys(window, Qt.Key.Key_Right, CTRL, ALT)
     assert window.session is not None and window.session.name == "Second"
 
@@ -375,8 +375,9 @@ def test_other_release_keys_are_chosen_in_the_preferences(
     assert tab is not None
 
     def choose_keys(dialog: PreferencesDialog) -> None:
+        click_row(dialog.list, "Keyboard and mouse")
         choose_item(dialog.release_keys, "Ctrl+Alt+Shift")
-        choose_item(dialog.layout_, "Portuguese (Brazil, ABNT2)")
+        choose_item(dialog.text_layout, "Portuguese (Brazil, ABNT2)")
         click(dialog.ok)
 
     robot.expect("PreferencesDialog", choose_keys)

@@ -35,6 +35,9 @@ from ui.throttle import Throttle
 
 _FRAME_MS: Final = 16
 _EMPTY: Final = (720, 400)
+_DIMMED: Final = QColor(10, 14, 22, 150)
+_MARK: Final = 36  # pixels: radius of the mark on a paused guest's picture
+_MARK_GROUND: Final = QColor(47, 125, 246, 220)
 
 
 class ConsoleWidget(QWidget):
@@ -180,7 +183,7 @@ class ConsoleWidget(QWidget):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
-        ground = QColor(theme.colours().console)
+        ground = QColor("black" if self.window().isFullScreen() else theme.colours().console)
         if self._image is None:
             painter.fillRect(event.rect(), ground)
             return
@@ -195,7 +198,21 @@ class ConsoleWidget(QWidget):
         painter.setClipRect(inside)
         self._paint_rows(painter, target, inside)
         if self._dimmed:
-            painter.fillRect(inside, QColor(10, 14, 22, 150))
+            painter.fillRect(inside, _DIMMED)
+            painter.setClipRect(event.rect())
+            self._paint_pause_mark(painter)
+
+    def _paint_pause_mark(self, painter: QPainter) -> None:
+        """Two bars on a disc in the middle: the guest stands still because it is paused, not because it hangs."""
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(_MARK_GROUND)
+        middle = self.rect().center()
+        painter.drawEllipse(middle, _MARK, _MARK)
+        painter.setBrush(Qt.GlobalColor.white)
+        wide, high = _MARK // 4, _MARK
+        for left in (middle.x() - _MARK // 2 + wide // 2, middle.x() + wide // 2):
+            painter.drawRoundedRect(left, middle.y() - high // 2, wide, high, 2, 2)
 
     def _paint_rows(self, painter: QPainter, target: QRectF, inside: QRect) -> None:
         """Paints the guest rows that touch ``inside``, with a margin so that smoothing has no seams."""

@@ -75,7 +75,7 @@ class FullScreenBar(QFrame):
 
     def begin(self, name: str, others: Sequence[tuple[str, str]]) -> None:
         """Full screen began, or another machine is shown: ``others`` are (id, name) of all that can be switched to."""
-        self.machines.setText(name)
+        self.machines.setText(f" {name}")  # a style leaves no room between icon and text
         self._menu.clear()
         for identity, other in others:
             action = self._menu.addAction(theme.icon("machine"), other)

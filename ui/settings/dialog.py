@@ -102,7 +102,6 @@ class SettingsDialog(QDialog):
         self.message.setWordWrap(True)
         self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel)
         self.ok: QPushButton = self.buttons.button(QDialogButtonBox.StandardButton.Ok)
-        self.ok.setDefault(True)
         theme.set_role(self.ok, "primary")
         self.buttons.accepted.connect(self._accept)
         self.buttons.rejected.connect(self.reject)
@@ -123,6 +122,7 @@ class SettingsDialog(QDialog):
         line.setStyleSheet(f"background: {theme.colours().border};")
         column.addWidget(line)
         column.addLayout(foot)
+        self.ok.setDefault(True)  # only a button that is in the dialog keeps a Browse button from being taken
         self._check()
 
     def show_page(self, key: str) -> None:
