@@ -60,9 +60,9 @@ class MainWindow(QMainWindow):
         self._build_status_bar()
         self.removable_menu = QMenu(self.tr("Removable &devices"), self)
         theme.set_icon(self.removable_menu, "eject")
-        self._tabs_menu = fill_menus(self, self.actions_, self.removable_menu)
+        self.tabs_menu = fill_menus(self, self.actions_, self.removable_menu)
         self.toolbar = fill_toolbar(self, self.actions_)
-        self._tabs_menu.aboutToShow.connect(self._fill_tabs_menu)
+        self.tabs_menu.aboutToShow.connect(self._fill_tabs_menu)
         self.full_screen = FullScreen(
             self,
             self.tabs,
@@ -208,7 +208,7 @@ class MainWindow(QMainWindow):
                 self.tabs.setCurrentWidget(tab)
 
     def _fill_tabs_menu(self) -> None:
-        menu, actions = self._tabs_menu, self.actions_
+        menu, actions = self.tabs_menu, self.actions_
         menu.clear()
         menu.addAction(actions.next_tab)
         menu.addAction(actions.previous_tab)

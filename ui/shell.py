@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 
 from PySide6.QtCore import QMessageLogContext, QtMsgType, qInstallMessageHandler
@@ -61,13 +62,16 @@ class Shell:
         window.tabs.removeTab(window.tabs.indexOf(window.home))
         window.tabs.tabBar().hide()
         window.library_view.hide()
-        actions = window.actions_
+        actions, toolbar = window.actions_, window.toolbar
         for action in (
             actions.library, actions.find, actions.new, actions.open, actions.try_it, actions.home, actions.rename,
             actions.remove, actions.delete, actions.next_tab, actions.previous_tab, actions.close_tab,
         ):  # fmt: skip
             action.setVisible(False)
             action.setShortcuts([])
+        window.tabs_menu.menuAction().setVisible(False)
+        for action in itertools.takewhile(lambda item: not item.isVisible() or item.isSeparator(), toolbar.actions()):
+            action.setVisible(False)  # a separator with nothing before it
         window.setWindowTitle(f"{session.name} – Bancada")
 
         def power_changed(state: PowerState, _: str) -> None:

@@ -61,9 +61,13 @@ def test_a_window_for_one_machine_closes_with_it(qtbot: QtBot, machines: list[Fa
     shell.application.setQuitOnLastWindowClosed(False)
     shell.show_only(runner)
     shell.window.show()
+    menu_bar = shell.window.menuBar()
     assert shell.window.windowTitle() == "Alone – Bancada"
     assert not shell.window.library_view.isVisible()
     assert not shell.window.tabs.tabBar().isVisible()
+    assert "Tabs" not in [action.text().replace("&", "") for action in menu_bar.actions() if action.isVisible()]
+    first = next(action for action in shell.window.toolbar.actions() if action.isVisible())
+    assert first.text() == "&Start"
     tab = shell.window.tab
     assert tab is not None and tab.shows_console
     machines[0].guest_powers_off()
