@@ -40,6 +40,7 @@ from engine.devices.serial_backends import SerialBackend, open_backend
 from engine.devices.system_control import SystemControl
 from engine.devices.timer_8254 import Timer8254
 from engine.devices.vga import Vga
+from engine.disks.block_device import BlockError
 from engine.disks.cd_image import CdImage
 from engine.disks.floppy_image import FloppyImage
 from engine.disks.probe import open_disk
@@ -243,13 +244,13 @@ class Board:
         drive = FloppyDrive(config.drive, activity=lambda writing: self._host.activity(key, writing))
         self._closers.append(drive.eject)
         if config.image is not None:
-            drive.insert(FloppyImage.open(config.image, config.read_only))
+            drive.insert(FloppyImage.open(config.image, config.read_only, self._image_failed(key)))
         return drive
 
     def _make_ide_drives(self) -> list[AtaDisk | AtapiCdrom | None]:
         drives: list[AtaDisk | AtapiCdrom | None] = [None] * 4
         for index, disk in enumerate(self.config.hard_disks):
-            block = open_disk(disk.image, disk.read_only)
+            block = open_disk(disk.image, disk.read_only, self._image_failed(f"disk{index}"))
             self._closers.append(block.close)
             drives[disk.slot] = AtaDisk(block, activity=self._light(f"disk{index}"))
         for index, cdrom in enumerate(self.config.cdrom_drives):
@@ -259,6 +260,18 @@ class Board:
                 drive.insert(CdImage.open(cdrom.image))
             drives[cdrom.slot] = drive
         return drives
+
+    def _image_failed(self, key: str) -> Callable[[BlockError], None]:
+        """A person hears that the host failed, whoever asked (a controller, the firmware, a flush); the guest gets the
+        error of the chip or of the BIOS. The machine waits for room on a full disk."""
+
+        def failed(error: BlockError) -> None:
+            if error.full:
+                self._host.host_error(f"{error} Make room on the host's disk, then go on.")
+            else:
+                self._host.notice(str(error), key)
+
+        return failed
 
     def _light(self, key: str) -> Callable[[bool], None]:
         return lambda writing: self._host.activity(key, writing)
@@ -340,13 +353,13 @@ class Board:
         self.firmware.reset(cold=kind is ResetKind.POWER_ON)
 
     def flush(self) -> None:
-        """Everything the guest wrote is on the host's disk, and so are the BIOS settings."""
-        for drive in self.floppies:
-            if drive.medium is not None:
-                drive.medium.flush()
-        for unit in self.ide:
-            if isinstance(unit, AtaDisk):
-                unit.block.flush()
+        """Everything the guest wrote is on the host's disk, and so are the BIOS settings. What the host cannot write
+        is told in a notice."""
+        flushes = [drive.medium.flush for drive in self.floppies if drive.medium is not None]
+        flushes += [unit.block.flush for unit in self.ide if isinstance(unit, AtaDisk)]
+        for flush in flushes:
+            with contextlib.suppress(BlockError):
+                flush()
         self._save_nvram()
 
     def _save_nvram(self) -> None:
@@ -357,7 +370,7 @@ class Board:
         """Gives every host resource back, the last made first."""
         while self._closers:
             closer = self._closers.pop()
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError, BlockError):
                 closer()
 
     # -- Media
@@ -365,7 +378,7 @@ class Board:
     def insert(self, device: str, path: Path, read_only: bool) -> None:
         drive = self._removable(device)
         if isinstance(drive, FloppyDrive):
-            drive.insert(FloppyImage.open(path, read_only))
+            drive.insert(FloppyImage.open(path, read_only, self._image_failed(device)))
         else:
             drive.insert(CdImage.open(path))
 

@@ -1,8 +1,13 @@
 """Floppy controller: Intel 82077AA (data sheet 290166), PC/AT and PS/2 register set, section 2; commands, section 5.
 
-Modelled: every register, all commands with their result bytes, DMA and programmed transfers, implied seek, multi-track,
-the four sense interrupts after a reset, the disk change line, and times of seeks and transfers (brisker than the real
-mechanics). A whole transfer is done at once when its time has come. Media have sectors of 512 bytes.
+Modelled: every register, all commands with their result bytes, DMA and programmed transfers, implied and overlapped
+seeks, multi-track, skip, the four sense interrupts after a reset, the disk change line, and times of seeks and
+transfers (brisker than the real mechanics). A DMA transfer is done at once when its time has come.
+
+Media have MFM sectors of 512 bytes and no deleted data marks: WRITE DELETED DATA writes ordinary sectors, and FORMAT
+TRACK takes no other size. Where the real chip waits for ever (no diskette, motor off) the model ends with “missing
+address mark”, as it does for an unformatted track. A PC cannot give terminal count to a programmed transfer; the model
+ends one well at EOT. It waits for a slow processor: programmed transfers do not overrun.
 """
 
 from __future__ import annotations
@@ -22,15 +27,21 @@ from engine.irq import IrqLine
 
 SRA, SRB, DOR, TDR, MSR_DSR, FIFO, DIR_CCR = 0, 1, 2, 3, 4, 5, 7
 
-DOR_NOT_RESET, DOR_DMA, DOR_MOTORS = 0x04, 0x08, 0xF0
+DOR_NOT_RESET, DOR_DMA_GATE, DOR_MOTORS = 0x04, 0x08, 0xF0
 MSR_RQM, MSR_DIO, MSR_NON_DMA, MSR_BUSY = 0x80, 0x40, 0x20, 0x10
 DSR_SOFT_RESET, DIR_CHANGED = 0x80, 0x80
 
 ST0_ABNORMAL, ST0_INVALID, ST0_READY_CHANGED, ST0_SEEK_END, ST0_EQUIPMENT = 0x40, 0x80, 0xC0, 0x20, 0x10
-ST1_END, ST1_OVERRUN, ST1_NO_DATA, ST1_WRITE_PROTECTED, ST1_NO_ADDRESS_MARK = 0x80, 0x10, 0x04, 0x02, 0x01
-ST1_DATA_ERROR: Final = 0x20
-ST2_WRONG_CYLINDER, ST2_SCAN_EQUAL, ST2_SCAN_FAILED = 0x10, 0x08, 0x04
-ST3_WRITE_PROTECTED, ST3_READY, ST3_TRACK_0, ST3_TWO_SIDED = 0x40, 0x20, 0x10, 0x08
+ST1_END, ST1_DATA_ERROR, ST1_OVERRUN, ST1_NO_DATA, ST1_NOT_WRITABLE, ST1_NO_ADDRESS_MARK = 0x80, 0x20, 0x10, 4, 2, 1
+ST2_CONTROL_MARK, ST2_DATA_ERROR, ST2_WRONG_CYLINDER, ST2_SCAN_EQUAL, ST2_SCAN_FAILED = 0x40, 0x20, 0x10, 0x08, 0x04
+ST3_WRITE_PROTECTED, ST3_TRACK_0, ST3_ALWAYS = 0x40, 0x10, 0x28
+
+COMMAND_MT, COMMAND_MFM, COMMAND_SK = 0x80, 0x40, 0x20
+SEEK_RELATIVE, SEEK_INWARD = 0x80, 0x40
+VERIFY_COUNT: Final = 0x80  # EC, in the second byte of VERIFY
+CONFIGURE_IMPLIED_SEEK, CONFIGURE_NO_FIFO, CONFIGURE_NO_POLLING = 0x40, 0x20, 0x10
+PERPENDICULAR_OVERWRITE, PERPENDICULAR_DRIVES, PERPENDICULAR_NOW = 0x80, 0x3C, 0x03
+SPECIFY_NON_DMA, LOCK_BIT = 0x01, 0x80
 
 RATES: Final = (500, 300, 250, 1000)  # kbit/s by the two bits of CCR and DSR
 VERSION: Final = 0x90
@@ -39,11 +50,11 @@ _STEP_NS: Final = 1 * MILLISECOND_NS
 _SECTOR_NS: Final = 400 * MICROSECOND_NS
 _RESET_NS: Final = 100 * MICROSECOND_NS
 
-# Bytes of each command, the first one included (table 5-1). Bits 7-5 of most are options.
-_LENGTHS: Final = {
-    0x02: 9, 0x03: 3, 0x04: 2, 0x05: 9, 0x06: 9, 0x07: 2, 0x08: 1, 0x09: 9, 0x0A: 2, 0x0C: 9, 0x0D: 6, 0x0E: 1,
-    0x0F: 3, 0x10: 1, 0x11: 9, 0x12: 2, 0x13: 4, 0x14: 1, 0x16: 9, 0x18: 1, 0x19: 9, 0x1D: 9,
-}  # fmt: skip
+READ_TRACK, WRITE_DATA, READ_DATA, WRITE_DELETED, READ_DELETED, VERIFY = 0x02, 0x05, 0x06, 0x09, 0x0C, 0x16
+SCAN_EQUAL, SCAN_LOW, SCAN_HIGH, FORMAT_TRACK, READ_ID = 0x11, 0x19, 0x1D, 0x0D, 0x0A
+_WRITES: Final = (WRITE_DATA, WRITE_DELETED)
+_SCANS: Final = (SCAN_EQUAL, SCAN_LOW, SCAN_HIGH)
+_NEED_TERMINAL_COUNT: Final = (READ_DATA, READ_DELETED, WRITE_DATA, WRITE_DELETED)
 
 
 class Dma(Protocol):
@@ -60,83 +71,129 @@ class State:
     dor: int = 0
     tdr: int = 0
     rate: int = 2
-    msr: int = 0
-    command: list[int] = field(default_factory=list)
+    msr: int = 0  # without the bits of seeking drives
+    interrupt: bool = False  # the INT pin, before DOR's gate
+    command: list[int] = field(default_factory=list)  # during a transfer, C, H and R move on in it
     result: list[int] = field(default_factory=list)
-    data: list[int] = field(default_factory=list)  # programmed transfer: bytes for or from the processor
-    wanted: int = 0  # bytes the processor still has to write
+    buffer: bytearray = field(default_factory=bytearray)  # programmed transfer: bytes for or from the processor
+    wanted: int = 0  # how many of them the processor is to write
+    sectors_done: int = 0
+    st0: int = 0  # of the command that is executed
+    st1: int = 0
+    st2: int = 0
     cylinders: list[int] = field(default_factory=lambda: [0] * 4)  # PCN of each drive
+    seek_ends_ns: list[int | None] = field(default_factory=lambda: [None] * 4)
+    seek_st0: list[int] = field(default_factory=lambda: [0] * 4)
     interrupts: list[int] = field(default_factory=list)  # ST0 of seeks and resets, waiting to be sensed
-    st0: int = 0
     specify: list[int] = field(default_factory=lambda: [0, 0])
-    configure: int = 0
+    configure: int = CONFIGURE_NO_FIFO
     precompensation: int = 0
     perpendicular: int = 0
     lock: bool = False
-    sides: int = 0  # sectors a side, as the last transfer named them (DUMPREG)
+    last_sector: int = 0  # EOT or SC of the last transfer or format
     pending: str = ""  # what the next timer call does
     pending_ns: int | None = None
 
 
-class FloppyController82077:
-    """Attach at 3F0h. ``host_error(message)`` hears that the host's disk is full."""
+class _Ended(Exception):
+    """A transfer that goes no further, with bits of ST1 and ST2."""
 
-    def __init__(
-        self,
-        irq: IrqLine,
-        dma: Dma,
-        clock: Clock,
-        drives: Sequence[FloppyDrive],
-        host_error: Callable[[str], None] | None = None,
-    ) -> None:
+    def __init__(self, st1: int, st2: int = 0) -> None:
+        self.st1, self.st2 = st1, st2
+        super().__init__()
+
+
+class FloppyController82077:
+    """Attach at 3F0h."""
+
+    def __init__(self, irq: IrqLine, dma: Dma, clock: Clock, drives: Sequence[FloppyDrive]) -> None:
         self._irq = irq
         self._dma = dma
         self._clock = clock
         self._drives = list(drives)
-        self._host_error = host_error
         self._state = State()
         self._call: int | None = None
-        self._commands: dict[int, Callable[[], None]] = {
-            0x02: self._start_transfer,
-            0x03: self._specify,
-            0x04: self._sense_drive,
-            0x05: self._start_transfer,
-            0x06: self._start_transfer,
-            0x07: self._recalibrate,
-            0x08: self._sense_interrupt,
-            0x09: self._start_transfer,
-            0x0A: self._start_read_id,
-            0x0C: self._start_transfer,
-            0x0D: self._start_format,
-            0x0E: self._dump_registers,
-            0x0F: self._seek,
-            0x10: self._version,
-            0x11: self._start_transfer,
-            0x12: self._perpendicular,
-            0x13: self._configure,
-            0x14: self._lock,
-            0x16: self._start_transfer,
-            0x18: self._part_id,
-            0x19: self._start_transfer,
-            0x1D: self._start_transfer,
+        self._seek_calls: list[int | None] = [None] * 4
+        # By command code: how many bytes, the first one included; bits 7-5 it may have (table 5-1); what it does.
+        self._commands: dict[int, tuple[int, int, Callable[[], None]]] = {
+            READ_TRACK: (9, 0xE0, self._start_transfer),
+            0x03: (3, 0, self._specify),
+            0x04: (2, 0, self._sense_drive),
+            WRITE_DATA: (9, 0xE0, self._start_transfer),
+            READ_DATA: (9, 0xE0, self._start_transfer),
+            0x07: (2, 0, self._recalibrate),
+            0x08: (1, 0, self._sense_interrupt),
+            WRITE_DELETED: (9, 0xE0, self._start_transfer),
+            READ_ID: (2, COMMAND_MFM, self._start_read_id),
+            READ_DELETED: (9, 0xE0, self._start_transfer),
+            FORMAT_TRACK: (6, COMMAND_MFM, self._start_format),
+            0x0E: (1, 0, self._dump_registers),
+            0x0F: (3, SEEK_RELATIVE | SEEK_INWARD, self._seek),
+            0x10: (1, 0, self._version),
+            SCAN_EQUAL: (9, 0xE0, self._start_transfer),
+            0x12: (2, 0, self._perpendicular),
+            0x13: (4, 0, self._configure),
+            0x14: (1, LOCK_BIT, self._lock),
+            VERIFY: (9, 0xE0, self._start_transfer),
+            SCAN_LOW: (9, 0xE0, self._start_transfer),
+            SCAN_HIGH: (9, 0xE0, self._start_transfer),
+        }
+        self._timed: dict[str, Callable[[], None]] = {
+            "reset": self._after_reset,
+            "transfer": self._transfer,
+            "read id": self._read_id,
+            "format": self._format,
         }
 
     # -- Contract of every device
 
     def reset(self, kind: ResetKind) -> None:
-        self._arm("", None)
+        self._cancel_all()
         self._state = State()
-        self._irq.set(False)
+        for drive in self._drives:
+            drive.motor = False
+        self._drive_irq()
 
     def save(self) -> State:
         return copy_state(self._state)
 
     def load(self, state: State) -> None:
-        if len(state.cylinders) != 4 or len(state.command) > 9:
+        if not isinstance(state, State):
+            raise StateError("The saved state of the floppy controller is of another kind.")
+        if not self._makes_sense(state):
             raise StateError("The saved floppy controller is damaged.")
+        self._cancel_all()
         self._state = copy_state(state)
-        self._irq.set(bool(state.interrupts))
+        self._drive_irq()
         self._arm(state.pending, state.pending_ns)
+        for number, when_ns in enumerate(state.seek_ends_ns):
+            if when_ns is not None:
+                self._call_seek_end(number, when_ns)
+
+    def _makes_sense(self, state: State) -> bool:
+        """Whether every step from this state on finds what it needs."""
+        if not all(len(each) == 4 for each in (state.cylinders, state.seek_ends_ns, state.seek_st0)):
+            return False
+        if len(state.specify) != 2 or len(state.interrupts) > 4:
+            return False
+        numbers = [*state.command, *state.result, *state.cylinders, *state.seek_st0, *state.interrupts, *state.specify]
+        if not all(0 <= number <= 0xFF for number in numbers):
+            return False
+        code = state.command[0] & 0x1F if state.command and self._known(state.command[0]) else 0
+        length = self._commands[code][0] if code else 0
+        steps = {"": True, "reset": True, "transfer": length == 9, "read id": code == READ_ID, "format": length == 6}
+        executing = state.pending not in ("", "reset")
+        moving = bool(state.buffer) or state.wanted > 0
+        return (
+            steps.get(state.pending, False)
+            and (state.pending_ns is None) == (not state.pending)
+            and 0 <= state.rate <= 3
+            and len(state.command) <= length
+            and (len(state.command) == length or not (executing or moving))
+            and (length in (6, 9) or not moving)
+            and 0 <= state.wanted <= 4 * 0xFF + SECTOR_BYTES
+            and len(state.buffer) <= max(state.wanted, SECTOR_BYTES)
+        )
 
     def port_map(self) -> list[Port]:
         return [
@@ -152,11 +209,12 @@ class FloppyController82077:
     # -- Registers
 
     def read_sra(self) -> int:
+        """Active low but for INT PENDING; no index pulse is ever caught."""
         drive = self._selected()
-        value = 0x80 if self._irq.level else 0
+        value = 0x04 | (0x80 if self._state.interrupt else 0)
         value |= 0x40 if len(self._drives) < 2 else 0
         value |= 0x10 if drive is None or drive.cylinder else 0
-        return value | (0x02 if drive is None or drive.medium is None or not drive.medium.write_protected else 0)
+        return value | (0x02 if drive is None or not drive.write_protected else 0)
 
     def read_srb(self) -> int:
         return 0xC0 | (self._state.dor & 1) << 5 | self._state.dor >> 4 & 3
@@ -170,18 +228,21 @@ class FloppyController82077:
             self._hold_in_reset()
         elif not before & DOR_NOT_RESET:
             self._arm("reset", self._clock.now_ns + _RESET_NS)
+        self._drive_irq()
 
     def write_tdr(self, value: int) -> None:
         self._state.tdr = value & 0x03
 
     def read_msr(self) -> int:
-        return self._state.msr
+        seeking = sum(1 << number for number, end in enumerate(self._state.seek_ends_ns) if end is not None)
+        return self._state.msr | seeking
 
     def write_dsr(self, value: int) -> None:
         self._state.rate = value & 3
         if value & DSR_SOFT_RESET:
             self._hold_in_reset()
-            self._arm("reset", self._clock.now_ns + _RESET_NS)
+            if self._state.dor & DOR_NOT_RESET:
+                self._arm("reset", self._clock.now_ns + _RESET_NS)
 
     def write_ccr(self, value: int) -> None:
         self._state.rate = value & 3
@@ -195,14 +256,16 @@ class FloppyController82077:
         state = self._state
         if not state.msr & MSR_DIO:
             return 0
-        if state.data:
-            value = state.data.pop(0)
-            if not state.data:
-                self._finish_programmed()
+        if state.buffer:
+            self._set_interrupt(False)
+            value = state.buffer.pop(0)
+            if not state.buffer:
+                self._run(self._programmed_done)
             return value
         if not state.result:
             return 0
-        self._irq.set(bool(state.interrupts))
+        if not state.interrupts:
+            self._set_interrupt(False)
         value = state.result.pop(0)
         if not state.result:
             state.msr = MSR_RQM
@@ -212,27 +275,29 @@ class FloppyController82077:
         state = self._state
         if not state.msr & MSR_RQM or state.msr & MSR_DIO:
             return
+        self._set_interrupt(False)
         if state.wanted:
-            state.data.append(value)
-            state.wanted -= 1
-            if state.wanted == 0:
-                self._finish_programmed()
+            state.buffer.append(value)
+            if len(state.buffer) == state.wanted:
+                self._run(self._programmed_done)
             return
         state.command.append(value)
-        length = _LENGTHS.get(self._opcode())
-        if length is None:
-            self._invalid()
+        if not self._known(state.command[0]):
+            self._answer([ST0_INVALID])
             return
+        length, _options, carry_out = self._commands[self._opcode()]
         state.msr = MSR_RQM | MSR_BUSY
         if len(state.command) == length:
-            self._commands[self._opcode()]()
+            carry_out()
 
     # -- Phases
 
+    def _known(self, first: int) -> bool:
+        entry = self._commands.get(first & 0x1F)
+        return entry is not None and not first & 0xE0 & ~entry[1]
+
     def _opcode(self) -> int:
-        first = self._state.command[0]
-        # LOCK uses bit 7, the others have options in bits 7-5.
-        return first & 0x1F
+        return self._state.command[0] & 0x1F
 
     def _selected(self) -> FloppyDrive | None:
         return self._drive(self._state.dor & 3)
@@ -241,24 +306,39 @@ class FloppyController82077:
         return self._drives[number] if number < len(self._drives) else None
 
     def _hold_in_reset(self) -> None:
+        """A software reset; LOCK saves the FIFO's settings and the precompensation from it (section 5.2.11)."""
         state = self._state
-        self._arm("", None)
+        self._cancel_all()
         state.msr = 0
-        state.command, state.result, state.data, state.interrupts, state.wanted = [], [], [], [], 0
+        state.command, state.result, state.interrupts, state.wanted = [], [], [], 0
+        state.buffer = bytearray()
+        kept = 0x0F | CONFIGURE_NO_FIFO
+        state.configure = state.configure & kept if state.lock else CONFIGURE_NO_FIFO
         if not state.lock:
-            state.configure = 0
-        self._irq.set(False)
+            state.precompensation = 0
+        state.perpendicular &= PERPENDICULAR_DRIVES
+        self._set_interrupt(False)
 
     def _answer(self, result: Sequence[int], interrupt: bool = False) -> None:
         state = self._state
-        state.command, state.data, state.wanted = [], [], 0
+        state.command, state.buffer, state.wanted = [], bytearray(), 0
         state.result = list(result)
         state.msr = MSR_RQM | MSR_DIO | MSR_BUSY if result else MSR_RQM
         if interrupt:
-            self._irq.set(True)
+            self._set_interrupt(True)
 
-    def _invalid(self) -> None:
-        self._answer([ST0_INVALID])
+    def _set_interrupt(self, level: bool) -> None:
+        self._state.interrupt = level
+        self._drive_irq()
+
+    def _drive_irq(self) -> None:
+        """On the PC/AT, DMAGATE# of DOR cuts the interrupt off, too (section 2.1.2)."""
+        self._irq.set(self._state.interrupt and bool(self._state.dor & DOR_DMA_GATE))
+
+    def _cancel_all(self) -> None:
+        self._arm("", None)
+        for number in range(4):
+            self._cancel_seek(number)
 
     def _arm(self, what: str, when_ns: int | None) -> None:
         if self._call is not None:
@@ -271,25 +351,24 @@ class FloppyController82077:
     def _due(self) -> None:
         self._call = None
         what, self._state.pending, self._state.pending_ns = self._state.pending, "", None
-        if what == "reset":
-            self._after_reset()
-        elif what == "seek":
-            self._irq.set(True)
-            self._state.msr &= ~0x0F
-        elif what == "transfer":
-            self._transfer()
-        elif what == "read id":
-            self._read_id()
-        elif what == "format":
-            self._format()
+        self._run(self._timed[what])
+
+    def _run(self, step: Callable[[], None]) -> None:
+        """One step of a transfer, which may be its last."""
+        try:
+            step()
+        except _Ended as end:
+            self._end_transfer(end.st1, end.st2)
+        except BlockError:
+            reading = self._opcode() not in (*_WRITES, FORMAT_TRACK)
+            self._end_transfer(ST1_DATA_ERROR, ST2_DATA_ERROR if reading else 0)
 
     def _after_reset(self) -> None:
-        """Drive polling reports all four drives, unless CONFIGURE turned it off."""
+        """Drive polling finds that all four drives “became ready”."""
         state = self._state
         state.msr = MSR_RQM
-        if not state.configure & 0x10:
-            state.interrupts = [ST0_READY_CHANGED | number for number in range(4)]
-        self._irq.set(True)
+        state.interrupts = [ST0_READY_CHANGED | number for number in range(4)]
+        self._set_interrupt(True)
 
     # -- Commands without data
 
@@ -300,11 +379,10 @@ class FloppyController82077:
     def _sense_drive(self) -> None:
         select = self._state.command[1] & 7
         drive = self._drive(select & 3)
-        st3 = select | ST3_TWO_SIDED
+        st3 = select | ST3_ALWAYS
         if drive is not None:
-            st3 |= ST3_READY | (ST3_TRACK_0 if drive.cylinder == 0 else 0)
-            if drive.medium is not None and drive.medium.write_protected:
-                st3 |= ST3_WRITE_PROTECTED
+            st3 |= ST3_TRACK_0 if drive.cylinder == 0 else 0
+            st3 |= ST3_WRITE_PROTECTED if drive.write_protected else 0
         self._answer([st3])
 
     def _recalibrate(self) -> None:
@@ -315,47 +393,67 @@ class FloppyController82077:
             drive.step_to(0)
         self._state.cylinders[number] = 0
         # 79 steps without finding track 0: no drive.
-        self._end_seek(number, ST0_SEEK_END | (0 if drive is not None else ST0_ABNORMAL | ST0_EQUIPMENT), steps)
+        failed = ST0_ABNORMAL | ST0_EQUIPMENT if drive is None else 0
+        self._start_seek(number, ST0_SEEK_END | failed | number, steps)
 
     def _seek(self) -> None:
         state = self._state
-        first, select, cylinder = state.command
+        first, select, target = state.command
         number = select & 3
         drive = self._drive(number)
-        target = cylinder
-        if first & 0x80:  # relative
-            current = drive.cylinder if drive is not None else 0
-            target = current + cylinder if first & 0x40 else current - cylinder
-        steps = abs((drive.cylinder if drive is not None else 0) - target)
+        here = drive.cylinder if drive is not None else state.cylinders[number]
+        if first & SEEK_RELATIVE:
+            target = here + target if first & SEEK_INWARD else here - target
         if drive is not None:
             drive.step_to(target)
-        state.cylinders[number] = max(target, 0) & 0xFF
-        self._end_seek(select & 7, ST0_SEEK_END, steps)
+        state.cylinders[number] = min(max(target, 0), 0xFF)
+        self._start_seek(number, ST0_SEEK_END | select & 7, abs(here - target))
 
-    def _end_seek(self, select: int, st0: int, steps: int) -> None:
+    def _start_seek(self, number: int, st0: int, steps: int) -> None:
+        """Seeks of several drives overlap; the controller takes the next command at once."""
         self._answer([])
-        self._state.interrupts.append(st0 | select)
-        self._state.msr |= 1 << (select & 3)
-        self._arm("seek", self._clock.now_ns + (steps + 1) * _STEP_NS)
+        self._cancel_seek(number)
+        self._state.seek_st0[number] = st0
+        self._call_seek_end(number, self._clock.now_ns + (steps + 1) * _STEP_NS)
+
+    def _call_seek_end(self, number: int, when_ns: int) -> None:
+        self._state.seek_ends_ns[number] = when_ns
+        self._seek_calls[number] = self._clock.call_at(when_ns, lambda: self._seek_ended(number))
+
+    def _cancel_seek(self, number: int) -> None:
+        call = self._seek_calls[number]
+        if call is not None:
+            self._clock.cancel(call)
+        self._seek_calls[number] = None
+        self._state.seek_ends_ns[number] = None
+
+    def _seek_ended(self, number: int) -> None:
+        state = self._state
+        self._cancel_seek(number)
+        others = [st0 for st0 in state.interrupts if st0 & 3 != number]
+        state.interrupts = [*others, state.seek_st0[number]]
+        self._set_interrupt(True)
 
     def _sense_interrupt(self) -> None:
         state = self._state
-        self._irq.set(False)
-        if not state.interrupts or state.pending == "seek":
+        if not state.interrupts:
             self._answer([ST0_INVALID])
             return
         st0 = state.interrupts.pop(0)
         self._answer([st0, state.cylinders[st0 & 3]])
+        # Each seek has an interrupt of its own, the four reports after a reset have one together.
+        if any(waiting & 0xC0 != ST0_READY_CHANGED for waiting in state.interrupts):
+            self._set_interrupt(True)
 
     def _dump_registers(self) -> None:
         state = self._state
-        lock = 0x80 if state.lock else 0
+        lock = LOCK_BIT if state.lock else 0
         self._answer(
             [
                 *state.cylinders,
                 *state.specify,
-                state.sides,
-                lock | state.perpendicular & 0x7F,
+                state.last_sector,
+                lock | state.perpendicular,
                 state.configure,
                 state.precompensation,
             ]
@@ -364,222 +462,292 @@ class FloppyController82077:
     def _version(self) -> None:
         self._answer([VERSION])
 
-    def _part_id(self) -> None:
-        self._answer([0x01])
-
     def _perpendicular(self) -> None:
-        self._state.perpendicular = self._state.command[1] & 0x7F
+        """The drives' bits change only together with OW (section 5.2.9)."""
+        value, before = self._state.command[1], self._state.perpendicular
+        drives = value if value & PERPENDICULAR_OVERWRITE else before
+        self._state.perpendicular = drives & PERPENDICULAR_DRIVES | value & PERPENDICULAR_NOW
         self._answer([])
 
     def _configure(self) -> None:
-        self._state.configure, self._state.precompensation = self._state.command[2:4]
+        self._state.configure = self._state.command[2] & 0x7F
+        self._state.precompensation = self._state.command[3]
         self._answer([])
 
     def _lock(self) -> None:
-        self._state.lock = bool(self._state.command[0] & 0x80)
+        self._state.lock = bool(self._state.command[0] & LOCK_BIT)
         self._answer([0x10 if self._state.lock else 0])
 
-    # -- Commands with data
+    # -- Reading, writing, verifying and scanning sectors
 
-    def _check_medium(self, drive: FloppyDrive | None) -> FloppyImage | None:
-        """The medium, when the drive turns and the data rate fits."""
-        if drive is None or drive.medium is None or not drive.motor:
-            return None
-        rate = RATES[self._state.rate]
-        fits = rate == drive.medium.data_rate or {rate, drive.medium.data_rate} == {250, 300}
-        return drive.medium if fits else None
+    def _uses_dma(self) -> bool:
+        return not self._state.specify[1] & SPECIFY_NON_DMA
+
+    def _execute(self, what: str, delay_ns: int) -> None:
+        state = self._state
+        state.msr = MSR_BUSY if self._uses_dma() else MSR_BUSY | MSR_NON_DMA
+        state.st0 = state.st1 = state.st2 = state.sectors_done = 0
+        self._arm(what, self._clock.now_ns + delay_ns)
 
     def _start_transfer(self) -> None:
         state = self._state
-        opcode, select, cylinder = self._opcode(), state.command[1], state.command[2]
+        _first, select, cylinder, _head, sector, _size, last, _gap, _length = state.command
         drive = self._drive(select & 3)
+        state.last_sector = last
         steps = 0
-        if drive is not None and state.configure & 0x40 and drive.cylinder != cylinder:
+        if drive is not None and state.configure & CONFIGURE_IMPLIED_SEEK:
             steps = abs(drive.cylinder - cylinder)
             drive.step_to(cylinder)
             state.cylinders[select & 3] = drive.cylinder
-        state.msr = MSR_BUSY
-        state.sides = state.command[6]
-        sectors = max(state.command[6] - state.command[4] + 1, 1)
-        if not self._uses_dma() and opcode in (0x05, 0x09, 0x11, 0x19, 0x1D):
-            self._ask_processor(sectors * SECTOR_BYTES)
-            return
-        self._arm("transfer", self._clock.now_ns + steps * _STEP_NS + min(sectors, 4) * _SECTOR_NS)
+        sectors = min(max(last - sector + 1, 1), 4)
+        self._execute("transfer", steps * _STEP_NS + sectors * _SECTOR_NS)
+        state.st0 = ST0_SEEK_END if steps else 0
 
-    def _uses_dma(self) -> bool:
-        return not self._state.specify[1] & 1
+    def _medium(self) -> tuple[FloppyDrive, FloppyImage]:
+        """The drive of the command and what turns in it, if the data rate and the encoding fit."""
+        first, select = self._state.command[:2]
+        drive = self._drive(select & 3)
+        if drive is None or drive.medium is None or not drive.motor or not first & COMMAND_MFM:
+            raise _Ended(ST1_NO_ADDRESS_MARK)
+        rate, wanted = RATES[self._state.rate], drive.medium.data_rate
+        # A 5.25-inch drive of 1.2 MB turns faster than the others: 300 kbit/s there are 250 elsewhere.
+        if rate != wanted and {rate, wanted} != {250, 300}:
+            raise _Ended(ST1_NO_ADDRESS_MARK)
+        return drive, drive.medium
+
+    def _track(self) -> tuple[FloppyDrive, FloppyImage, int]:
+        """Drive, medium and head, if there is a formatted track under it."""
+        drive, medium = self._medium()
+        head = self._state.command[1] >> 2 & 1
+        if not medium.holds(drive.cylinder, head, 1):
+            raise _Ended(ST1_NO_ADDRESS_MARK)
+        return drive, medium, head
+
+    def _transfer(self) -> None:
+        drive, medium = self._medium()
+        writing = self._opcode() in _WRITES
+        if writing and medium.write_protected:
+            raise _Ended(ST1_NOT_WRITABLE)
+        drive.active(writing)
+        self._next_sectors()
+
+    def _next_sectors(self) -> None:
+        """Sector after sector, up to the one whose bytes the processor is to move."""
+        while True:
+            self._find_sector()
+            if self._opcode() == VERIFY:
+                over = self._verify_sector()
+            elif self._opcode() == READ_DELETED and self._state.command[0] & COMMAND_SK:
+                self._state.st2 |= ST2_CONTROL_MARK
+                over = False
+            elif self._uses_dma():
+                over = self._move_by_dma()
+            else:
+                self._begin_programmed()
+                return
+            if self._sector_done(over):
+                return
+
+    def _find_sector(self) -> None:
+        """Compares the ID wanted with those on the track (section 5.1)."""
+        state = self._state
+        drive, medium, head = self._track()
+        cylinder, wanted_head, sector, size_code = state.command[2:6]
+        if self._opcode() == READ_TRACK:
+            # Sectors come as they pass by; one whose ID is another is noted, and read all the same.
+            here = state.sectors_done + 1
+            if not medium.holds(drive.cylinder, head, here):
+                raise _Ended(ST1_NO_ADDRESS_MARK)
+            if (cylinder, wanted_head, sector) != (drive.cylinder, head, here):
+                state.st1 |= ST1_NO_DATA
+        elif cylinder != drive.cylinder:
+            raise _Ended(ST1_NO_DATA, ST2_WRONG_CYLINDER)
+        elif wanted_head != head or not medium.holds(cylinder, head, sector):
+            raise _Ended(ST1_NO_DATA)
+        if size_code != SECTOR_SIZE_CODE:
+            raise _Ended(ST1_NO_DATA)
+
+    def _place(self) -> tuple[FloppyImage, int, int, int]:
+        """The sector under the head, as the image counts it."""
+        drive, medium, head = self._track()
+        state = self._state
+        sector = state.sectors_done + 1 if self._opcode() == READ_TRACK else state.command[4]
+        return medium, drive.cylinder, head, sector
+
+    def _read_sector(self) -> bytes:
+        medium, cylinder, head, sector = self._place()
+        return medium.read(cylinder, head, sector)
+
+    def _write_sector(self, data: bytes) -> None:
+        medium, cylinder, head, sector = self._place()
+        medium.write(cylinder, head, sector, data)
+
+    def _verify_sector(self) -> bool:
+        self._read_sector()
+        command = self._state.command
+        if not command[1] & VERIFY_COUNT:
+            return False
+        command[8] = (command[8] - 1) & 0xFF
+        return command[8] == 0
+
+    def _move_by_dma(self) -> bool:
+        """Returns whether the command is over after this sector."""
+        opcode = self._opcode()
+        if not self._state.dor & DOR_DMA_GATE:
+            raise _Ended(ST1_OVERRUN)
+        if opcode not in _WRITES and opcode not in _SCANS:
+            taken = self._dma.write_memory(self._read_sector())
+            if taken < SECTOR_BYTES and not self._dma.terminal_count:
+                raise _Ended(ST1_OVERRUN)
+            self._check_mark()
+            return self._dma.terminal_count
+        data = self._dma.read_memory(SECTOR_BYTES)
+        ended = self._dma.terminal_count
+        if len(data) < SECTOR_BYTES and not ended:
+            raise _Ended(ST1_OVERRUN)
+        if opcode in _SCANS:
+            return self._scan_sector(data) or ended
+        self._write_sector(data)
+        return ended
+
+    def _check_mark(self) -> None:
+        """READ DELETED DATA stops behind the first sector without the mark, and stays at its number (table 5-5)."""
+        if self._opcode() == READ_DELETED:
+            raise _Ended(0, ST2_CONTROL_MARK)
+
+    def _scan_sector(self, wanted: bytes) -> bool:
+        """The result is that of the last sector (section 5.1.9). Returns whether the condition holds."""
+        self._state.st2 = _scan(self._opcode(), self._read_sector(), wanted)
+        return self._state.st2 != ST2_SCAN_FAILED
+
+    def _begin_programmed(self) -> None:
+        state = self._state
+        if self._opcode() in _WRITES or self._opcode() in _SCANS:
+            self._ask_processor(SECTOR_BYTES)
+            return
+        state.buffer = bytearray(self._read_sector())
+        state.msr = MSR_RQM | MSR_DIO | MSR_NON_DMA | MSR_BUSY
+        self._set_interrupt(True)
 
     def _ask_processor(self, count: int) -> None:
         state = self._state
-        state.data, state.wanted = [], count
+        state.buffer, state.wanted = bytearray(), count
         state.msr = MSR_RQM | MSR_NON_DMA | MSR_BUSY
-        self._irq.set(True)
+        self._set_interrupt(True)
 
-    def _finish_programmed(self) -> None:
-        """The processor has read or written everything: EOT stands in for terminal count."""
+    def _programmed_done(self) -> None:
+        """The processor moved the last byte it was asked for."""
         state = self._state
-        if state.msr & MSR_DIO:
-            result, state.result = state.result, []
-            self._answer(result, interrupt=True)
-        elif self._opcode() == 0x0D:
-            self._format()
-        else:
-            self._transfer()
-
-    def _transfer(self) -> None:
-        state = self._state
-        opcode = self._opcode()
-        first, select, cylinder, head, sector, size_code, last, _gap, _length = state.command
-        multi_track = bool(first & 0x80) and opcode not in (0x02,)
-        drive = self._drive(select & 3)
-        medium = self._check_medium(drive)
-        st0, st1, st2 = select & 7, 0, 0
-        writing = opcode in (0x05, 0x09)
-        programmed = bytes(state.data)
-        collected = bytearray()
-        physical_head = select >> 2 & 1
-        if medium is None or drive is None or size_code != SECTOR_SIZE_CODE:
-            st1 |= ST1_NO_ADDRESS_MARK
-        elif writing and medium.write_protected:
-            st1 |= ST1_WRITE_PROTECTED
-        else:
-            drive.active(writing)
-            used = 0
-            while True:
-                if cylinder != drive.cylinder:
-                    st1, st2 = ST1_NO_DATA, ST2_WRONG_CYLINDER
-                    break
-                if head != physical_head or not medium.holds(drive.cylinder, physical_head, sector):
-                    st1 |= ST1_NO_DATA if physical_head < medium.heads else ST1_NO_ADDRESS_MARK
-                    break
-                try:
-                    ended, found = self._sector(
-                        medium, opcode, drive.cylinder, physical_head, sector, programmed[used:], collected
-                    )
-                except BlockError as error:
-                    st1 |= ST1_DATA_ERROR
-                    if error.full and self._host_error is not None:
-                        self._host_error(f"{error} Make room on the host's disk, then go on.")
-                    break
-                used += SECTOR_BYTES
-                st2 |= found
-                at_end = sector == last
-                if at_end:
-                    sector = 1
-                    if multi_track and physical_head == 0:
-                        head = physical_head = 1
-                        select |= 4
-                        st0 |= 4
-                        at_end = False
-                    else:
-                        cylinder += 1
-                        if multi_track:
-                            head = 0
-                else:
-                    sector += 1
-                if ended or found & ST2_SCAN_EQUAL:
-                    break
-                if at_end:
-                    if self._uses_dma() and opcode not in (0x11, 0x19, 0x1D):
-                        st1 |= ST1_END
-                    break
-        if st1:
-            st0 |= ST0_ABNORMAL
-        result = [st0, st1, st2, cylinder & 0xFF, head, sector, size_code]
-        if not self._uses_dma() and collected and not writing:
-            state.data, state.result = list(collected), result
-            state.msr = MSR_RQM | MSR_DIO | MSR_NON_DMA | MSR_BUSY
-            self._irq.set(True)
+        data, state.buffer, state.wanted = bytes(state.buffer), bytearray(), 0
+        state.msr = MSR_NON_DMA | MSR_BUSY
+        over = False
+        if self._opcode() == FORMAT_TRACK:
+            self._format_sectors(data)
             return
-        self._answer(result, interrupt=True)
+        if self._opcode() in _WRITES:
+            self._write_sector(data)
+        elif self._opcode() in _SCANS:
+            over = self._scan_sector(data)
+        else:
+            self._check_mark()
+        if not self._sector_done(over):
+            self._next_sectors()
 
-    def _sector(
-        self,
-        medium: FloppyImage,
-        opcode: int,
-        cylinder: int,
-        head: int,
-        sector: int,
-        programmed: bytes,
-        collected: bytearray,
-    ) -> tuple[bool, int]:
-        """One sector; returns whether terminal count came, and scan bits of ST2."""
-        dma = self._uses_dma()
-        if opcode in (0x05, 0x09):
-            data = self._dma.read_memory(SECTOR_BYTES) if dma else programmed[:SECTOR_BYTES]
-            if data:
-                medium.write(cylinder, head, sector, bytes(data).ljust(SECTOR_BYTES, b"\0"))
-            return (self._dma.terminal_count or len(data) < SECTOR_BYTES) if dma else False, 0
-        data = medium.read(cylinder, head, sector)
-        if opcode == 0x16:  # VERIFY moves nothing; its sector count stands where DTL does
-            self._state.command[8] = (self._state.command[8] - 1) & 0xFF
-            return bool(self._state.command[1] & 0x80) and self._state.command[8] == 0, 0
-        if opcode in (0x11, 0x19, 0x1D):
-            wanted = self._dma.read_memory(SECTOR_BYTES) if dma else programmed[:SECTOR_BYTES]
-            return dma and self._dma.terminal_count, _scan(opcode, data, bytes(wanted))
-        if not dma:
-            collected += data
-            return False, 0
-        accepted = self._dma.write_memory(data)
-        return self._dma.terminal_count or accepted < SECTOR_BYTES, 0
+    def _sector_done(self, over: bool) -> bool:
+        """Goes on to the next sector, unless the command ends here; returns whether it did (tables 5-6 and 5-7)."""
+        state = self._state
+        at_end = self._advance()
+        if not over and not at_end:
+            return False
+        opcode = self._opcode()
+        too_few = (opcode in _NEED_TERMINAL_COUNT and self._uses_dma()) or (
+            opcode == VERIFY and bool(state.command[1] & VERIFY_COUNT)
+        )
+        self._end_transfer(0 if over or not too_few else ST1_END)
+        return True
+
+    def _advance(self) -> bool:
+        """C, H and R of the next sector; returns whether the last one was EOT's."""
+        state = self._state
+        command = state.command
+        first, select, cylinder, head, sector, _size, last, _gap, step = command
+        state.sectors_done += 1
+        at_end = (state.sectors_done if self._opcode() == READ_TRACK else sector) == last
+        if not at_end:
+            command[4] = (sector + (step if self._opcode() in _SCANS and step == 2 else 1)) & 0xFF
+            return False
+        command[4] = 1
+        multi_track = bool(first & COMMAND_MT) and self._opcode() != READ_TRACK
+        if multi_track and not select & 4:
+            command[1], command[3] = select | 4, head ^ 1
+            return False
+        command[2] = (cylinder + 1) & 0xFF
+        if multi_track:
+            command[3] = head ^ 1
+        return True
+
+    def _end_transfer(self, st1: int = 0, st2: int = 0) -> None:
+        state = self._state
+        st1, st2 = state.st1 | st1, state.st2 | st2
+        select, opcode = state.command[1] & 7, self._opcode()
+        st0 = state.st0 | select | (ST0_ABNORMAL if st1 else 0)
+        if opcode == READ_ID:
+            address = [0, select >> 2, 1, SECTOR_SIZE_CODE]
+        elif opcode == FORMAT_TRACK:
+            address = [state.cylinders[select & 3], select >> 2, state.command[3], state.command[2]]
+        else:
+            address = state.command[2:6]
+        self._answer([st0, st1, st2, *address], interrupt=True)
+
+    # -- READ ID and FORMAT TRACK
 
     def _start_read_id(self) -> None:
-        self._state.msr = MSR_BUSY
-        self._arm("read id", self._clock.now_ns + _SECTOR_NS)
+        self._execute("read id", _SECTOR_NS)
 
     def _read_id(self) -> None:
-        select = self._state.command[1] & 7
-        drive = self._drive(select & 3)
-        medium = self._check_medium(drive)
-        head = select >> 2
-        if medium is None or drive is None or head >= medium.heads or drive.cylinder >= medium.cylinders:
-            self._answer([ST0_ABNORMAL | select, ST1_NO_ADDRESS_MARK, 0, 0, head, 1, SECTOR_SIZE_CODE], interrupt=True)
-            return
+        drive, medium, head = self._track()
         # The sector that comes by depends on when one looks.
         sector = self._clock.now_ns // _SECTOR_NS % medium.sectors + 1
-        self._answer([select, 0, 0, drive.cylinder, head, sector, SECTOR_SIZE_CODE], interrupt=True)
+        self._answer([self._state.command[1] & 7, 0, 0, drive.cylinder, head, sector, SECTOR_SIZE_CODE], interrupt=True)
 
     def _start_format(self) -> None:
-        self._state.msr = MSR_BUSY
-        if self._uses_dma():
-            self._arm("format", self._clock.now_ns + 4 * _SECTOR_NS)
-        else:
-            self._ask_processor(4 * max(self._state.command[3], 1))
+        self._state.last_sector = self._state.command[3]
+        self._execute("format", 4 * _SECTOR_NS)
 
     def _format(self) -> None:
-        state = self._state
-        _first, select, size_code, sectors, _gap, fill = state.command
-        select &= 7
-        drive = self._drive(select & 3)
-        medium = self._check_medium(drive)
-        ids = self._dma.read_memory(4 * sectors) if self._uses_dma() else bytes(state.data)
-        st0, st1 = select, 0
-        if medium is None or drive is None or select >> 2 >= medium.heads or drive.cylinder >= medium.cylinders:
-            st1 = ST1_NO_ADDRESS_MARK
-        elif medium.write_protected:
-            st1 = ST1_WRITE_PROTECTED
+        drive, medium, _head = self._track()
+        size_code, sectors = self._state.command[2:4]
+        if size_code != SECTOR_SIZE_CODE:
+            raise _Ended(ST1_NO_ADDRESS_MARK)
+        if medium.write_protected:
+            raise _Ended(ST1_NOT_WRITABLE)
+        drive.active(True)
+        if not sectors:
+            self._end_transfer()
+        elif not self._uses_dma():
+            self._ask_processor(4 * sectors)
+        elif not self._state.dor & DOR_DMA_GATE:
+            raise _Ended(ST1_OVERRUN)
         else:
-            drive.active(True)
-            try:
-                medium.format_track(drive.cylinder, select >> 2, list(ids[2::4]), fill)
-            except BlockError:
-                st1 = ST1_DATA_ERROR
-        if st1:
-            st0 |= ST0_ABNORMAL
-        self._answer(
-            [st0, st1, 0, drive.cylinder if drive else 0, select >> 2, sectors & 0xFF, size_code], interrupt=True
-        )
+            self._format_sectors(self._dma.read_memory(4 * sectors))
+
+    def _format_sectors(self, ids: bytes) -> None:
+        """``ids``: C, H, R and N of each sector. Fewer than were promised are an overrun, behind those there are."""
+        drive, medium, head = self._track()
+        _first, _select, _size_code, sectors, _gap, fill = self._state.command
+        whole = len(ids) // 4 * 4
+        medium.format_track(drive.cylinder, head, list(ids[2:whole:4]), fill)
+        self._end_transfer(0 if whole == 4 * sectors else ST1_OVERRUN)
 
 
 def _scan(opcode: int, disk: bytes, wanted: bytes) -> int:
-    """FFh on either side matches anything (section 5.1.9)."""
+    """Bits of ST2; FFh on either side matches anything (section 5.1.9)."""
     equal = True
     for on_disk, byte in zip(disk, wanted, strict=False):
         if 0xFF in (on_disk, byte) or on_disk == byte:
             continue
         equal = False
-        low_or_equal = opcode == 0x19 and on_disk < byte
-        high_or_equal = opcode == 0x1D and on_disk > byte
-        if not (low_or_equal or high_or_equal):
+        holds = (opcode == SCAN_LOW and on_disk < byte) or (opcode == SCAN_HIGH and on_disk > byte)
+        if not holds:
             return ST2_SCAN_FAILED
     return ST2_SCAN_EQUAL if equal else 0

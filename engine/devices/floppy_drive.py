@@ -14,6 +14,7 @@ from typing import Final
 from engine.devices.device import ResetKind, copy_state
 from engine.disks.block_device import BlockError
 from engine.disks.floppy_image import FloppyImage
+from engine.errors import StateError
 
 TRACKS: Final = 83  # how far the head goes
 
@@ -43,6 +44,10 @@ class FloppyDrive:
         return copy_state(self._state)
 
     def load(self, state: State) -> None:
+        if not isinstance(state, State):
+            raise StateError("The saved state of the floppy drive is of another kind.")
+        if not 0 <= state.cylinder < TRACKS:
+            raise StateError("The saved floppy drive is damaged.")
         self._state = copy_state(state)
 
     @property
@@ -66,11 +71,18 @@ class FloppyDrive:
     def motor(self, value: bool) -> None:
         self._state.motor = value
 
+    @property
+    def write_protected(self) -> bool:
+        """The write protect sensor; an empty drive's does not trigger."""
+        return self.medium is not None and self.medium.write_protected
+
     def step_to(self, cylinder: int) -> None:
-        """Moves the head; stepping clears the change line when there is a medium."""
-        self._state.cylinder = max(0, min(cylinder, TRACKS - 1))
-        if self.medium is not None:
+        """Moves the head as far as it goes. A step clears the change line when there is a medium; none is made when
+        the head is there already, nor at the outer stop."""
+        target = max(0, min(cylinder, TRACKS - 1))
+        if target != self._state.cylinder and self.medium is not None:
             self._state.changed = False
+        self._state.cylinder = target
 
     def insert(self, image: FloppyImage) -> None:
         self.eject()
@@ -78,7 +90,8 @@ class FloppyDrive:
         self._state.changed = True
 
     def eject(self) -> None:
-        """What was written is on the host's disk before the diskette is gone."""
+        """What was written is on the host's disk before the diskette is gone; if the host cannot, the image's
+        ``failed`` tells a person."""
         if self.medium is not None:
             medium, self.medium = self.medium, None
             with contextlib.suppress(BlockError):
