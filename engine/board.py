@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, Protocol, TypeVar
 from engine import _core, resources
 from engine.board_bus import attach, attach_map
 from engine.config import FloppyConfig, MachineConfig, SerialConfig
-from engine.console.keyboard import Keyboard
+from engine.console.keyboard import Keyboard, bios_buffer_has_room
 from engine.console.mouse import Mouse
 from engine.console.screen import Screen
 from engine.console.serial import SerialConsole
@@ -155,7 +155,7 @@ class Board:
         self.parallel = ParallelPort(pic.wire(resources.PARALLEL[0].irq).line(), clock)
 
         # -- What people hold
-        self.keyboard = Keyboard(self.ps2_keyboard, clock, host.post)
+        self.keyboard = Keyboard(self.ps2_keyboard, clock, host.post, bios_buffer_has_room(bus.read_memory))
         self.mouse = Mouse(self.ps2_mouse, host.post)
 
         self._attach()
