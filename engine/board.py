@@ -45,6 +45,7 @@ from engine.disks.floppy_image import FloppyImage
 from engine.disks.probe import open_disk
 from engine.errors import HostResourceError, MachineError
 from engine.firmware import Firmware, FirmwareBoard
+from engine.firmware.linux_boot import LinuxImage
 
 Result = TypeVar("Result")
 MEGABYTE = 1 << 20
@@ -178,6 +179,7 @@ class Board:
                 power_off=host.request_power_off,
                 activity=host.activity,
                 save_nvram=self._save_nvram,
+                linux=self._linux_image(),
                 linear_frame_buffer=resources.LINEAR_FRAME_BUFFER,
             )
         )
@@ -285,6 +287,12 @@ class Board:
         self.serial_chips.append(chip)
         self.serial.append(console)
         attach(self.bus, chip, resources.SERIAL[index].ports[0], f"serial port {index + 1}")
+
+    def _linux_image(self) -> LinuxImage | None:
+        config = self.config
+        if config.kernel is None:
+            return None
+        return LinuxImage.open(config.kernel, config.initrd, config.kernel_command_line, self.memory.ram_bytes)
 
     def _debug_sink(self) -> Callable[[bytes], None] | None:
         path = self.config.debug_port
