@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, Protocol, TypeVar
 from engine import _core, resources
 from engine.board_bus import attach, attach_map
 from engine.config import FloppyConfig, MachineConfig, SerialConfig
-from engine.console.keyboard import Keyboard
+from engine.console.keyboard import Keyboard, bios_buffer_has_room
 from engine.console.mouse import Mouse
 from engine.console.screen import Screen
 from engine.console.serial import SerialConsole
@@ -46,6 +46,7 @@ from engine.disks.floppy_image import FloppyImage
 from engine.disks.probe import open_disk
 from engine.errors import HostResourceError, MachineError
 from engine.firmware import Firmware, FirmwareBoard
+from engine.firmware.linux_boot import LinuxImage
 
 Result = TypeVar("Result")
 MEGABYTE = 1 << 20
@@ -156,7 +157,7 @@ class Board:
         self.parallel = ParallelPort(pic.wire(resources.PARALLEL[0].irq).line(), clock)
 
         # -- What people hold
-        self.keyboard = Keyboard(self.ps2_keyboard, clock, host.post)
+        self.keyboard = Keyboard(self.ps2_keyboard, clock, host.post, bios_buffer_has_room(bus.read_memory))
         self.mouse = Mouse(self.ps2_mouse, host.post)
 
         self._attach()
@@ -179,6 +180,7 @@ class Board:
                 power_off=host.request_power_off,
                 activity=host.activity,
                 save_nvram=self._save_nvram,
+                linux=self._linux_image(),
                 linear_frame_buffer=resources.LINEAR_FRAME_BUFFER,
             )
         )
@@ -298,6 +300,12 @@ class Board:
         self.serial_chips.append(chip)
         self.serial.append(console)
         attach(self.bus, chip, resources.SERIAL[index].ports[0], f"serial port {index + 1}")
+
+    def _linux_image(self) -> LinuxImage | None:
+        config = self.config
+        if config.kernel is None:
+            return None
+        return LinuxImage.open(config.kernel, config.initrd, config.kernel_command_line, self.memory.ram_bytes)
 
     def _debug_sink(self) -> Callable[[bytes], None] | None:
         path = self.config.debug_port

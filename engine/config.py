@@ -94,6 +94,9 @@ class MachineConfig:
     boot_order: Sequence[str] = ("floppy", "cdrom", "disk")
     video_memory_mb: int = 16
     sound: bool = True
+    kernel: Path | None = None  # Linux image that is started before any boot device
+    initrd: Path | None = None
+    kernel_command_line: str = ""
     nvram: Path | None = None  # file that keeps CMOS and Setup; None: forgotten at power-off
     debug_port: Path | None = None  # file that receives port E9h
     start_time: str = ""  # ISO 8601 for the RTC; empty: the host's local time (fixed date in instructions mode)
@@ -176,6 +179,8 @@ class MachineConfig:
             )
         for index, network in enumerate(self.networks):
             choice(network.kind, NETWORK_KINDS, f"network[{index}].kind")
+        for path, needs_kernel in (("initrd", self.initrd), ("kernel_command_line", self.kernel_command_line)):
+            check(not needs_kernel or self.kernel is not None, path, "There is no kernel that it is for.")
         for index, device in enumerate(self.boot_order):
             choice(device, BOOT_DEVICES, f"boot_order[{index}]")
         check(len(set(self.boot_order)) == len(self.boot_order), "boot_order", "A device is listed twice.")

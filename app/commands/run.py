@@ -72,6 +72,9 @@ def _add_options(parser: Parser) -> None:
     )
     parts.add_argument("--cdrom", type=image_file, action="append", default=[], metavar="F", help="ISO image")
     parts.add_argument("--disk", type=image_file, action="append", default=[], metavar="F", help="hard disk image")
+    parts.add_argument("--kernel", type=image_file, metavar="F", help="Linux kernel, started before any boot device")
+    parts.add_argument("--initrd", type=image_file, metavar="F", help="its initial RAM disk")
+    parts.add_argument("--append", metavar="S", help="its command line")
     parts.add_argument("--read-only", action="store_true", help="the images given here are not written to")
     parts.add_argument("--boot", type=_boot, metavar="DEVICE", help=f"{', '.join(limits.BOOT_DEVICES)}: first of all")
     parts.add_argument(
@@ -101,10 +104,11 @@ def _machine(options: argparse.Namespace) -> tuple[VmFolder | None, MachineConfi
         base = entry.folder.settings.machine
         config = _with_options(base, options)
         return entry.folder, config, config != base
-    if not (options.floppy or options.cdrom or options.disk):
+    images = [*options.floppy, *options.disk, *options.cdrom, *([options.kernel] if options.kernel else [])]
+    if not images:
         base = diagnostics_config()
     else:
-        first = next(Path(image) for image in (*options.floppy, *options.disk, *options.cdrom))
+        first = Path(images[0])
         base = MachineConfig(name=first.stem, floppies=(FloppyConfig(),))
     return None, _with_options(base, options), True
 
@@ -117,6 +121,9 @@ def _with_options(config: MachineConfig, options: argparse.Namespace) -> Machine
         ("accelerator", options.accelerator),
         ("clock", options.clock),
         ("debug_port", options.debug_port.absolute() if options.debug_port else None),
+        ("kernel", options.kernel),
+        ("initrd", options.initrd),
+        ("kernel_command_line", options.append),
     ):
         if value is not None:
             changes[field] = value

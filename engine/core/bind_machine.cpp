@@ -281,6 +281,7 @@ void set_registers(Vcpu& vcpu, const nb::dict& values) {
 }
 
 static_assert(std::is_trivially_copyable_v<CpuState>, "CpuState is saved as it lies in memory");
+static_assert(std::has_unique_object_representations_v<CpuState>, "equal states must be equal bytes: no padding");
 
 }  // namespace
 }  // namespace bancada

@@ -102,6 +102,7 @@ struct Segment {
   uint16_t access = 0;
   uint32_t base = 0;
   uint32_t limit = 0;
+  uint32_t unused = 0;
   uint64_t read_span = 0;
   uint64_t write_span = 0;
 
@@ -122,12 +123,14 @@ struct Segment {
 struct DescriptorTable {
   uint32_t base = 0;
   uint16_t limit = 0xFFFF;
+  uint16_t unused = 0;
 };
 
 // One x87 register: the 64-bit significand and the sign with the 15-bit exponent (SDM 8.2).
 struct Float80 {
   uint64_t significand = 0;
   uint16_t sign_exponent = 0;
+  std::array<uint16_t, 3> unused{};
 };
 
 // x87 (SDM 8.1). `st` is in physical order: ST(i) is st[(top + i) & 7]. `status` holds no TOP bits;
@@ -141,6 +144,7 @@ struct X87State {
   uint16_t last_opcode = 0;
   uint32_t last_ip = 0, last_dp = 0;
   uint16_t last_cs = 0, last_ds = 0;
+  uint32_t unused = 0;
 };
 
 struct Xmm {
@@ -149,7 +153,7 @@ struct Xmm {
 
 struct Msrs {
   uint64_t apic_base = 0;
-  uint32_t sysenter_cs = 0, sysenter_esp = 0, sysenter_eip = 0;
+  uint32_t sysenter_cs = 0, sysenter_esp = 0, sysenter_eip = 0, unused = 0;
   uint64_t pat = 0x0007040600070406;
   uint64_t misc_enable = 1;
   uint64_t efer = 0;
@@ -158,6 +162,7 @@ struct Msrs {
   std::array<uint64_t, 11> mtrr_fixed{};
 };
 
+// Saved as it lies in memory, so that equal states are equal bytes: `unused` members fill what would be padding.
 struct CpuState {
   // gpr[NO_REGISTER] is always zero: an absent base or index register costs no test.
   std::array<uint32_t, 9> gpr{};
@@ -165,6 +170,7 @@ struct CpuState {
   // The control bits of EFLAGS. While the interpreter runs, the six status flags live in its lazy form;
   // Interpreter::flags() joins them and store_flags() writes them back here before anybody else looks.
   uint32_t eflags = FLAG_ONE;
+  uint32_t mxcsr = 0x1F80;
   std::array<Segment, 6> seg{};
   Segment ldtr, tr;
   DescriptorTable gdtr, idtr;
@@ -175,10 +181,10 @@ struct CpuState {
   bool halted = false;
   bool interrupt_shadow = false;  // after STI, MOV SS, POP SS: no interrupt for one instruction
   bool nmi_blocked = false;       // until IRET
+  uint32_t unused = 0;
   uint64_t tsc_offset = 0;
   X87State x87;
   std::array<Xmm, 8> xmm{};
-  uint32_t mxcsr = 0x1F80;
   Msrs msr;
 
   bool protected_mode() const { return (cr0 & CR0_PE) != 0; }

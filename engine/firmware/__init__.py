@@ -52,6 +52,7 @@ Interrupts
     int16_keyboard      INT 9, INT 16h
     keyboard_translation    scan codes to buffer words
     int19_boot          INT 19h, INT 18h
+    linux_boot          a Linux kernel with no disk
     int1a_time          INT 1Ah
 """
 

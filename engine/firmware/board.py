@@ -126,6 +126,15 @@ class CdromDrive(Protocol):
     def medium(self) -> CdMedium | None: ...
 
 
+class LinuxBoot(Protocol):
+    """A kernel that was checked when the machine was made (linux_boot.LinuxImage)."""
+
+    def load(self, write: Callable[[int, bytes], None], ram_bytes: int) -> int:
+        """Puts it into memory through ``write(address, data)``; the address below 64 KiB where execution goes on.
+        Raises MediumError."""
+        ...
+
+
 def _no_activity(_device: str, _writing: bool) -> None:
     return None
 
@@ -153,6 +162,7 @@ class FirmwareBoard:
     power_off: Callable[[], None]
     activity: Callable[[str, bool], None] = _no_activity
     save_nvram: Callable[[], None] = _nothing  # writes the CMOS to the host's NVRAM file
+    linux: LinuxBoot | None = None  # started before any boot device
     linear_frame_buffer: int = resources.LINEAR_FRAME_BUFFER
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from engine.errors import MediumError
 from engine.firmware.board import SECTOR_BYTES, FirmwareBoard
 from engine.firmware.call import IF, Call
 from engine.firmware.drives import FIRST_HARD_DISK, Drive, DriveError, FloppyUnit
@@ -18,7 +19,13 @@ from engine.firmware.video_text import TextOutput
 
 BOOT_OFFSET: Final = 0x7C00
 _BOOT_MARK: Final = b"\x55\xaa"
-DEVICE_NAMES: Final = {"floppy": "Floppy", "cdrom": "CD-ROM", "disk": "Hard disk", "network": "Network"}
+DEVICE_NAMES: Final = {
+    "floppy": "Floppy",
+    "cdrom": "CD-ROM",
+    "disk": "Hard disk",
+    "network": "Network",
+    "kernel": "Kernel",
+}
 
 
 @dataclass
@@ -55,7 +62,8 @@ class BootServices:
             order = [self.state.chosen]
             self.state.chosen = ""
         else:
-            order = self._settings.boot_order()
+            order = ["kernel"] if self._board.linux is not None else []
+            order += self._settings.boot_order()
         reasons = []
         for device in order:
             reason = self._try(call, device)
@@ -102,6 +110,8 @@ class BootServices:
         """Boots from a device, or says why not."""
         kind = device.rstrip("0123456789")
         number = int(device[len(kind) :] or 0)
+        if kind == "kernel":
+            return self._kernel(call)
         if kind == "floppy":
             return self._from_sector(call, number)
         if kind == "disk":
@@ -116,6 +126,18 @@ class BootServices:
                 reason = result
             return reason
         return "not supported by this firmware"
+
+    def _kernel(self, call: Call) -> str | None:
+        """The kernel that the machine was given, with no disk."""
+        assert self._board.linux is not None
+        try:
+            start = self._board.linux.load(self._guest.write, self._board.memory.ram_bytes)
+        except MediumError as error:
+            return str(error)
+        call.cs, call.ip = 0, start
+        call.ds = call.es = 0
+        call.flags = 2
+        return None
 
     def _from_sector(self, call: Call, number: int) -> str | None:
         drive = self._disks.drive(number)

@@ -499,6 +499,7 @@ def _start(asm: Assembler) -> None:
     memory must stay as it is then, so nothing is pushed before that is known."""
     asm.label("start")
     asm.op("cli", "cld")
+    asm.emit("0F20C0 6625FFFFFF9F 0F22C0".replace(" ", ""))  # CR0: CD and NW off, as reset leaves them on
     _read_rtc(asm, 0x8F)
     asm.move("bl", "al")
     asm.mov("al", 0x8F)

@@ -4,7 +4,7 @@
 
 void page_text(void) {
   screen_title("Text attributes", "B: blinking on or off   Esc: menu");
-  text_at(2, 2, BRIGHT, "Attributes: background down, foreground across");
+  text_at(2, 2, BRIGHT, "Attributes, one row a background");
   for (int background = 0; background < 16; ++background) {
     hex_at(2, 4 + background, DIM, (dword)background, 1);
     for (int foreground = 0; foreground < 16; ++foreground) {
