@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtWidgets import QDialog, QDialogButtonBox, QLabel, QLineEdit, QSpinBox, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QDialogButtonBox, QLabel, QLineEdit, QVBoxLayout, QWidget
 
 from app.new_vm import MAX_DISK_MB, MIN_DISK_MB, make_disk
 from engine.config import MachineConfig
@@ -23,7 +23,7 @@ class NewDiskDialog(QDialog):
         self.made: Path | None = None
         self.setWindowTitle(self.tr("New hard disk"))
         self.setMinimumWidth(440)
-        self.size_mb = QSpinBox()
+        self.size_mb = theme.spin_box()
         self.size_mb.setRange(0, 9_999_999)
         self.size_mb.setValue(500)
         self.size_mb.setSingleStep(100)

@@ -16,7 +16,6 @@ from PySide6.QtWidgets import (
     QListWidget,
     QListWidgetItem,
     QRadioButton,
-    QSpinBox,
     QVBoxLayout,
     QWidget,
 )
@@ -190,7 +189,7 @@ class DiskPage(WizardPage):
     def build(self) -> None:
         self._group = QButtonGroup(self)
         self.new = QRadioButton(self.tr("Make a &new disk"))
-        self.size_mb = QSpinBox()
+        self.size_mb = theme.spin_box()
         self.size_mb.setRange(0, 9_999_999)
         self.size_mb.setSuffix(self.tr(" MB"))
         self.size_mb.setSingleStep(100)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtWidgets import QSpinBox
-
 from engine.config import MachineConfig
+from ui import theme
 from ui.settings.page import Page, add_field, note
 
 
@@ -20,7 +19,7 @@ class DisplayPage(Page):
 
     def build(self) -> None:
         form = self.form()
-        self.video_memory = QSpinBox()
+        self.video_memory = theme.spin_box()
         self.video_memory.setRange(0, 99_999)
         self.video_memory.setSuffix(self.tr(" MB"))
         self.video_memory.setAccessibleName(self.tr("Video memory in megabytes"))

@@ -6,7 +6,7 @@ import math
 from typing import Final
 
 from PySide6.QtCore import QSignalBlocker, Qt, Signal
-from PySide6.QtWidgets import QGridLayout, QLabel, QSlider, QSpinBox, QWidget
+from PySide6.QtWidgets import QGridLayout, QLabel, QSlider, QWidget
 
 from engine.config import MAX_MEMORY_MB, MIN_MEMORY_MB
 from ui import theme
@@ -21,7 +21,7 @@ class MemoryField(QWidget):
     def __init__(self) -> None:
         super().__init__()
         label = QLabel(self.tr("&Memory for this machine"))
-        self.spin = QSpinBox()
+        self.spin = theme.spin_box()
         self.spin.setRange(0, _LARGEST_TYPED_MB)
         self.spin.setSuffix(self.tr(" MB"))
         self.spin.setMinimumWidth(130)
