@@ -17,6 +17,8 @@ from engine.console.scan_codes import KEYS
 from engine.devices.debug_ports import DebugPorts
 from engine.devices.device import Device
 from engine.devices.dma_8237 import DmaControllers
+from engine.devices.floppy_controller_82077 import FloppyController82077
+from engine.devices.floppy_drive import FloppyDrive
 from engine.devices.interrupt_controller_8259 import InterruptControllers
 from engine.devices.keyboard_controller_8042 import KeyboardController8042
 from engine.devices.parallel_port import ParallelPort
@@ -28,6 +30,7 @@ from engine.devices.serial_16550 import Serial16550
 from engine.devices.system_control import SystemControl
 from engine.devices.timer_8254 import Timer8254
 from engine.irq import IrqLine, RecordingIrqLine
+from tests.engine.devices.floppy_stimuli import Diskette, RandomGuest
 
 Stimulus = Callable[[random.Random], object]
 PAUSES_NS = (0, 0, MICROSECOND_NS, 50 * MICROSECOND_NS, MILLISECOND_NS, 20 * MILLISECOND_NS)
@@ -166,6 +169,29 @@ def _debug_ports(rig: Rig) -> Built:
     return Built([ports], ports.port_map(), (), [lambda: ports.post_codes])
 
 
+def _floppy(rig: Rig) -> Built:
+    dma = DmaControllers(rig.memory)
+    drives = [FloppyDrive("1.2M", activity=lambda writing: rig.note("light", writing)), FloppyDrive("1.44M")]
+    controller = FloppyController82077(rig.irq(), dma.channel(2), rig.clock, drives)
+    diskette = Diskette(drives[0])
+    guest = RandomGuest(controller.port_map(), dma)
+    stimuli: list[Stimulus] = [
+        guest.out_of_reset,
+        guest.send_command,
+        guest.send_good_transfer,
+        guest.send_good_transfer,
+        guest.recalibrate,
+        guest.format_track,
+        guest.feed_data,
+        guest.program_dma,
+        guest.program_dma,
+        lambda chance: diskette.insert(read_only=chance.random() < 0.2),
+        lambda chance: drives[0].eject() if chance.random() < 0.2 else None,
+    ]
+    looks: list[Callable[[], object]] = [diskette.content, lambda: [drive.save() for drive in drives]]
+    return Built([dma, diskette, *drives, controller], controller.port_map(), stimuli, looks)
+
+
 TABLE: dict[str, Callable[[Rig], Built]] = {
     "interrupt controllers": _interrupt_controllers,
     "timer": _timer,
@@ -175,6 +201,7 @@ TABLE: dict[str, Callable[[Rig], Built]] = {
     "system control, timer and speaker": _system_control,
     "serial port": _serial,
     "parallel port": _parallel,
+    "floppy controller and drives": _floppy,
     "debug ports": _debug_ports,
 }
 
