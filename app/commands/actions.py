@@ -82,7 +82,7 @@ class Script:
             if not self._has_ended(machine):
                 if not isinstance(error, TimeoutError):
                     raise
-                message = f"“{text}” did not appear within {limit:g} s."
+                message = f"“{text}” did not appear within {round(limit, 2):g} s."
                 raise ActionFailed(message, self._runner.screen_text()) from error
             raise self._ended(f"“{text}” appeared") from error
 
