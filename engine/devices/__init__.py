@@ -4,6 +4,10 @@ Base
     device                          the contract every device model keeps
 
 Chipset
+    pci_bus                         configuration mechanism 1, windows, interrupt pins
+    pci_function                    configuration space and base addresses of one function
+    host_bridge_i440fx              82441FX: shadow RAM, DRAM rows
+    isa_bridge_piix3                PIIX3 function 0: PIRQ routing, reset control
     interrupt_controller_8259       two cascaded 8259A with edge/level control
     timer_8254                      interval timer
     rtc_cmos_mc146818               real-time clock and CMOS memory
