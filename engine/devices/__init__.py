@@ -20,12 +20,14 @@ Drives
     floppy_controller_82077         82077AA
     floppy_drive                    motor, head, disk change line, and the diskette in it
     ide_controller                  two channels of two drives
+    ide_function_piix3              its PCI function
     ide_device                      what both kinds of drives share: task file and transfers
     ata_disk                        hard disk
     atapi_cdrom                     CD-ROM drive
 
 Display
     vga                             the adapter: VGA registers and the pace of frames
+    pci_display                     its PCI function
     vga_dac                         palette
     vga_dispi                       modes beyond VGA, Bochs display interface
     vga_picture                     what the registers say the picture is
