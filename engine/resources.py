@@ -34,6 +34,10 @@ SERIAL: Final = (
 PARALLEL: Final = (Resource((0x378,), irq=7),)
 COPROCESSOR: Final = Resource((0x0F0,), irq=13)
 
+# Where ISA interrupts end at the I/O APIC when it is not the input of the same number; the 8259 pair has one too.
+IO_APIC_INPUTS: Final = {0: 2}
+IO_APIC_8259: Final = 0
+
 # The linear frame buffer, until PCI firmware places it.
 LINEAR_FRAME_BUFFER: Final = 0xE0000000
 ROM_BYTES: Final = 128 * 1024

@@ -10,9 +10,11 @@ floppy_drive.py                     A floppy drive: motor, head position, disk c
 ide_controller.py                   IDE controller: two channels of two drives at the PC/AT's addresses, PIO only
 ide_device.py                       What an ATA disk and an ATAPI drive have in common: the task file and the programm
 interrupt_controller_8259.py        Interrupt controllers: two cascaded 8259A with the edge/level control registers of
+io_apic_82093aa.py                  I/O APIC: Intel 82093AA, 24 interrupt inputs that become messages to the local APIC
 keyboard_controller_8042.py         Keyboard controller: 8042 of the PC/AT with the PS/2 auxiliary port
 parallel_port.py                    Parallel port: the printer port of the PC/AT (SPP), with a printer that prints int
 pc_speaker.py                       The PC speaker: counter 2 of the timer and a data bit (port 61h), both through an
+local_apic.py                       Local APIC: the processor's interrupt controller at FEE00000h, with its timer
 ps2_keyboard.py                     PS/2 keyboard with 104 keys, scan code sets 1, 2 and 3
 ps2_mouse.py                        PS/2 mouse: three buttons; with the wheel (IntelliMouse) and five buttons (Explore
 rtc_cmos_mc146818.py                Real-time clock and CMOS memory: MC146818A as in the PIIX, 256 bytes of battery-ba
