@@ -38,6 +38,13 @@ COPROCESSOR: Final = Resource((0x0F0,), irq=13)
 IO_APIC_INPUTS: Final = {0: 2}
 IO_APIC_8259: Final = 0
 
-# The linear frame buffer, until PCI firmware places it.
+# PCI functions by device and function number, as the board names them.
+PCI_FUNCTIONS: Final = {
+    (0, 0): "host_bridge",
+    (1, 0): "isa_bridge",
+    (1, 1): "ide_function",
+    (2, 0): "display_function",
+}
+# The linear frame buffer: the first window that the firmware gives out.
 LINEAR_FRAME_BUFFER: Final = 0xE0000000
 ROM_BYTES: Final = 128 * 1024
