@@ -20,6 +20,7 @@ from engine.console.keyboard import Keyboard, bios_buffer_has_room
 from engine.console.mouse import Mouse
 from engine.console.screen import Screen
 from engine.console.serial import SerialConsole
+from engine.devices import io_apic_82093aa as io_apic
 from engine.devices.ata_disk import AtaDisk
 from engine.devices.atapi_cdrom import AtapiCdrom
 from engine.devices.debug_ports import DebugPorts
@@ -30,9 +31,11 @@ from engine.devices.floppy_drive import FloppyDrive
 from engine.devices.host_bridge_i440fx import HostBridge
 from engine.devices.ide_controller import IdeController
 from engine.devices.ide_function_piix3 import IdeFunction
-from engine.devices.interrupt_controller_8259 import InterruptControllers
+from engine.devices.interrupt_controller_8259 import CASCADE_IR, InterruptControllers
+from engine.devices.io_apic_82093aa import IoApic82093aa
 from engine.devices.isa_bridge_piix3 import IsaBridge
 from engine.devices.keyboard_controller_8042 import KeyboardController8042
+from engine.devices.local_apic import LocalApic
 from engine.devices.parallel_port import ParallelPort
 from engine.devices.pc_speaker import PcSpeaker
 from engine.devices.pci_bus import PciBus
@@ -102,8 +105,13 @@ class Board:
         self._make_core()
         clock, bus, memory = self.clock, self.bus, self.memory
 
-        # -- Interrupts: the controllers' output is the processor's INTR pin.
-        self.pic = pic = InterruptControllers(output=self.cpu.set_intr)
+        # -- Interrupts: the 8259 pair's output is the processor's INTR pin, or LINT0 of its local APIC.
+        self.local_apic, self.io_apic = self._make_apics()
+        self.pic = pic = InterruptControllers(output=self._interrupt_output)
+        if self.io_apic is not None:
+            for irq in range(16):
+                if irq != CASCADE_IR:
+                    pic.wire(irq).connect(self.io_apic.input(resources.IO_APIC_INPUTS.get(irq, irq)))
         self.coprocessor_irq = pic.wire(resources.COPROCESSOR.irq).line()
         self.cpu.set_wires(pic.acknowledge, self._run_posted, self.coprocessor_irq.set)
 
@@ -206,6 +214,7 @@ class Board:
                 power_off=host.request_power_off,
                 activity=host.activity,
                 save_nvram=self._save_nvram,
+                has_apics=self.local_apic is not None,
                 linux=self._linux_image(),
                 linear_frame_buffer=resources.LINEAR_FRAME_BUFFER,
             )
@@ -233,7 +242,29 @@ class Board:
             **{f"serial{index}": chip for index, chip in enumerate(self.serial_chips)},
         }
 
+        if self.local_apic is not None and self.io_apic is not None:
+            self.devices |= {"local_apic": self.local_apic, "io_apic": self.io_apic}
+
     # -- Parts
+
+    def _make_apics(self) -> tuple[LocalApic | None, IoApic82093aa | None]:
+        if not self.config.apic or not _core.model_has_local_apic(self.config.cpu_model):
+            return None, None
+        local = LocalApic(self.clock)
+        chip = IoApic82093aa(local.message)
+        local.native.connect(self.cpu, self.bus, chip.end_of_interrupt)
+        self._closers.append(local.native.disconnect)
+        self.bus.attach_mmio(io_apic.BASE, io_apic.PAGE_BYTES, "I/O APIC", chip.read, chip.write)
+        self._from_8259 = chip.input(resources.IO_APIC_8259)
+        return local, chip
+
+    def _interrupt_output(self, level: bool) -> None:
+        """The 8259 pair's INT pin."""
+        if self.local_apic is None:
+            self.cpu.set_intr(level)
+        else:
+            self.local_apic.set_lint0(level)
+            self._from_8259(level)
 
     def _make_core(self) -> None:
         config = self.config

@@ -93,6 +93,7 @@ class MachineConfig:
     networks: Sequence[NetworkConfig] = ()
     boot_order: Sequence[str] = ("floppy", "cdrom", "disk")
     video_memory_mb: int = 16
+    apic: bool = True  # local APIC (of processors that have one) and I/O APIC beside the 8259 pair
     sound: bool = True
     kernel: Path | None = None  # Linux image that is started before any boot device
     initrd: Path | None = None

@@ -85,6 +85,7 @@ _TOP: Final[dict[str, _Key]] = {
     "video_memory_mb": _Key(
         int, f"Memory of the display adapter in MB, {limits.MIN_VIDEO_MEMORY_MB} to {limits.MAX_VIDEO_MEMORY_MB}."
     ),
+    "apic": _Key(bool, "Local APIC and I/O APIC, for processors that can have them."),
     "sound": _Key(bool),
     "nvram": _Key(str, "File that keeps CMOS memory and BIOS Setup."),
     "debug_port": _Key(str, "File that receives what the guest writes to port E9h.", always=False),

@@ -34,6 +34,10 @@ SERIAL: Final = (
 PARALLEL: Final = (Resource((0x378,), irq=7),)
 COPROCESSOR: Final = Resource((0x0F0,), irq=13)
 
+# Where ISA interrupts end at the I/O APIC when it is not the input of the same number; the 8259 pair has one too.
+IO_APIC_INPUTS: Final = {0: 2}
+IO_APIC_8259: Final = 0
+
 # PCI functions by device and function number, as the board names them.
 PCI_FUNCTIONS: Final = {
     (0, 0): "host_bridge",

@@ -18,7 +18,8 @@ constexpr uint32_t FEATURES_PENTIUM =
     FEATURE_FPU | FEATURE_VME | FEATURE_DE | FEATURE_PSE | FEATURE_TSC | FEATURE_MSR | FEATURE_MCE | FEATURE_CX8;
 
 // The 486 is a late one, a DX4: it has CPUID and the virtual-8086 mode extensions.
-// The Pentium Pro has its local APIC switched off (CPUID then hides it) and no SYSENTER: model 1 never had it.
+// The Pentium has its local APIC strapped off, as in boards with one processor. The Pentium Pro has no SYSENTER:
+// model 1 never had it. CPUID hides the local APIC when the board leaves it out.
 constexpr CpuFacts MODELS[] = {
     {.model = CpuModel::i386,
      .name = "386",
@@ -60,7 +61,7 @@ constexpr CpuFacts MODELS[] = {
      .name = "pentium-pro",
      .long_name = "Intel Pentium Pro",
      .signature = 0x619,
-     .features = FEATURES_PENTIUM | FEATURE_PAE | FEATURE_MTRR | FEATURE_PGE | FEATURE_MCA | FEATURE_CMOV,
+     .features = FEATURES_PENTIUM | FEATURE_APIC | FEATURE_PAE | FEATURE_MTRR | FEATURE_PGE | FEATURE_MCA | FEATURE_CMOV,
      .traits = TRAIT_486 | TRAIT_CR4 | TRAIT_CPUID | TRAIT_RDPMC | TRAIT_P6,
      .cr0_mask = CR0_486,
      .cr4_mask = CR4_PENTIUM | CR4_PAE | CR4_PGE | CR4_PCE,
