@@ -146,7 +146,7 @@ def test_chain_4_is_linear_and_its_window_becomes_memory() -> None:
 def test_unchaining_takes_the_window_back() -> None:
     rig = VgaRig()
     rig.set_mode(0x13)
-    rig.write(0xA0000, bytes(1000))
+    rig.write(0xA0000, bytes(4096))
     assert rig.memory.read(0xA0000, 1) == b"\x00"
     rig.sequencer(4, 0x06)
     assert rig.memory.read(0xA0000, 1) == b"\xff"  # the adapter's again
