@@ -130,6 +130,9 @@ class Vcpu:
     def read_linear(self, linear: int, length: int) -> bytes | None: ...
     def write_linear(self, linear: int, data: bytes) -> bool: ...
 
+def model_identification(cpu_model: str) -> tuple[int, int, str]:
+    """CPUID's signature and features, and the processor's name."""
+
 def model_has_local_apic(cpu_model: str) -> bool: ...
 
 class LocalApic:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol, TypeVar
 
 from engine import _core, resources
-from engine.board_bus import attach, attach_map, movable_ports
+from engine.board_bus import attach, attach_map, movable_map
 from engine.config import FloppyConfig, MachineConfig, SerialConfig
 from engine.console.keyboard import Keyboard, bios_buffer_has_room
 from engine.console.mouse import Mouse
@@ -40,6 +40,7 @@ from engine.devices.parallel_port import ParallelPort
 from engine.devices.pc_speaker import PcSpeaker
 from engine.devices.pci_bus import PciBus
 from engine.devices.pci_display import DisplayFunction
+from engine.devices.power_management_piix4 import PowerManagement
 from engine.devices.ps2_keyboard import Ps2Keyboard
 from engine.devices.ps2_mouse import Ps2Mouse
 from engine.devices.rtc_cmos_mc146818 import RtcCmos
@@ -126,6 +127,10 @@ class Board:
         self.pci.ports_are_free = bus.ports_are_free
         self.host_bridge = HostBridge(config.memory_mb, lambda *segment: self.shadow_ram.set(*segment))
         self.ide_function = IdeFunction()
+        self.power_management = PowerManagement(clock, pic.wire(resources.SCI_IRQ).line(), host.request_power_off)
+        self.power_management.ports_are_free = bus.ports_are_free
+        self.power_management.place_pm = movable_map(bus, self.power_management.port_map(), "power management")
+        self.power_management.place_smb = movable_map(bus, self.power_management.smb_port_map(), "SMBus")
 
         # -- Time
         self.speaker = PcSpeaker(clock)
@@ -159,7 +164,7 @@ class Board:
         self.vga = Vga(memory, bus, clock, vram_mb=config.video_memory_mb, frame_ready=host.frame_ready, lfb_base=None)
         self.display_function = DisplayFunction(
             config.video_memory_mb * MEGABYTE,
-            place_ports=movable_ports(bus, self.vga.svga, "display adapter"),
+            place_ports=movable_map(bus, self.vga.svga.port_map(), "display adapter"),
             place_frame_buffer=self.vga.map_linear_frame_buffer,
             place_fifo=self.vga.map_fifo,
         )
@@ -215,6 +220,7 @@ class Board:
                 activity=host.activity,
                 save_nvram=self._save_nvram,
                 has_apics=self.local_apic is not None,
+                cpu_identification=_core.model_identification(config.cpu_model),
                 linux=self._linux_image(),
                 linear_frame_buffer=resources.LINEAR_FRAME_BUFFER,
             )
@@ -381,6 +387,7 @@ class Board:
     def _attach(self) -> None:
         bus = self.bus
         attach(bus, self.pci, 0, "PCI bus")
+        attach_map(bus, self.power_management.apm_port_map(), 0, "power management")
         attach(bus, self.pic, 0, "interrupt controllers")
         attach(bus, self.timer, resources.TIMER.ports[0], "timer")
         attach(bus, self.rtc, resources.RTC.ports[0], "real-time clock")

@@ -86,6 +86,14 @@ void bind_apic(nb::module_& module) {
       "model_has_local_apic",
       [](const std::string& model) { return cpu_facts(parse_cpu_model(model)).has(FEATURE_APIC); }, "cpu_model"_a);
 
+  module.def(
+      "model_identification",
+      [](const std::string& model) {
+        const CpuFacts& facts = cpu_facts(parse_cpu_model(model));
+        return nb::make_tuple(facts.signature, facts.features, facts.long_name);
+      },
+      "cpu_model"_a);
+
   nb::class_<LocalApic>(module, "LocalApic")
       .def(nb::init<Clock&>(), "clock"_a, nb::keep_alive<1, 2>())
       .def("connect", &connect, "cpu"_a, "bus"_a, "end_of_interrupt"_a)

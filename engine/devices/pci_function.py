@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from engine.devices.device import ResetKind, copy_state
 from engine.errors import StateError
@@ -145,10 +145,10 @@ class PciFunction:
         self._place_windows()
         self.configuration_changed(0, CONFIGURATION_BYTES)
 
-    def save(self) -> FunctionState:
+    def save(self) -> Any:
         return copy_state(self._s)
 
-    def load(self, state: FunctionState) -> None:
+    def load(self, state: Any) -> None:
         """Raises StateError."""
         if not isinstance(state, FunctionState) or len(state.configuration) != CONFIGURATION_BYTES:
             raise StateError("The saved state of a PCI device is of another kind.")

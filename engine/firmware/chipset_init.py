@@ -7,6 +7,7 @@ from typing import Final
 from engine.devices import local_apic
 from engine.firmware import bios_data_area as bda
 from engine.firmware import pci_resources
+from engine.firmware.acpi_tables import facs
 from engine.firmware.board import FirmwareBoard
 from engine.firmware.guest_memory import GuestMemory
 from engine.firmware.int13_disk import VECTOR_DISKETTE_TABLE, DiskServices
@@ -18,6 +19,7 @@ from engine.firmware.rom import (
     VIDEO_SEGMENT,
 )
 from engine.firmware.settings import Values
+from engine.firmware.system_tables import FACS_ADDRESS
 
 # Entry points at their classic offsets in segment F000h; the others are labels of the ROM.
 _FIXED_VECTORS: Final = {
@@ -130,6 +132,7 @@ class ChipsetInit:
         reset_flag = guest.read_word(bda.RESET_FLAG)
         guest.write(0x400, bytes(0x100))
         guest.write(bda.EBDA_LINEAR, bytes([bda.EBDA_BYTES // 1024]) + bytes(bda.EBDA_BYTES - 1))
+        guest.write(FACS_ADDRESS, facs())
         guest.write_word(bda.RESET_FLAG, reset_flag)
         guest.write_word(bda.EBDA_SEGMENT, bda.EBDA_SEGMENT_VALUE)
         guest.write_word(bda.MEMORY_KIB, bda.BASE_MEMORY_KIB)
