@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol, TypeVar
 
 from engine import _core, resources
-from engine.board_bus import attach, attach_map, movable_map
+from engine.board_bus import attach, attach_map, movable_map, movable_rom
 from engine.config import FloppyConfig, MachineConfig, SerialConfig
 from engine.console.keyboard import Keyboard, bios_buffer_has_room
 from engine.console.mouse import Mouse
@@ -40,6 +40,7 @@ from engine.devices.parallel_port import ParallelPort
 from engine.devices.pc_speaker import PcSpeaker
 from engine.devices.pci_bus import PciBus
 from engine.devices.pci_display import DisplayFunction
+from engine.devices.pci_function import Window
 from engine.devices.power_management_piix4 import PowerManagement
 from engine.devices.ps2_keyboard import Ps2Keyboard
 from engine.devices.ps2_mouse import Ps2Mouse
@@ -56,6 +57,7 @@ from engine.disks.probe import open_disk
 from engine.errors import HostResourceError, MachineError
 from engine.firmware import Firmware, FirmwareBoard
 from engine.firmware.linux_boot import LinuxImage
+from engine.firmware.user_rom import VIDEO_ROM_BYTES, UserRom, read_rom
 from engine.shadow_ram import ShadowRam
 
 Result = TypeVar("Result")
@@ -167,6 +169,7 @@ class Board:
             place_ports=movable_map(bus, self.vga.svga.port_map(), "display adapter"),
             place_frame_buffer=self.vga.map_linear_frame_buffer,
             place_fifo=self.vga.map_fifo,
+            expansion_rom=self._video_rom(),
         )
         self.screen = Screen(self.vga, host.wait_until, host.call)
 
@@ -202,7 +205,7 @@ class Board:
         self._attach()
 
         # -- Firmware
-        self.firmware = Firmware(
+        self.firmware = self._make_firmware(
             FirmwareBoard(
                 memory=memory,
                 bus=bus,
@@ -252,6 +255,21 @@ class Board:
             self.devices |= {"local_apic": self.local_apic, "io_apic": self.io_apic}
 
     # -- Parts
+
+    def _make_firmware(self, board: FirmwareBoard) -> Firmware | UserRom:
+        return Firmware(board) if self.config.firmware is None else UserRom(board, self.config.firmware)
+
+    def _video_rom(self) -> Window | None:
+        """The display adapter's expansion ROM, for a firmware that is not ours."""
+        path = self.config.video_firmware
+        if path is None:
+            return None
+        memory = self.memory
+        image = read_rom(path, VIDEO_ROM_BYTES, VIDEO_ROM_BYTES)
+        offset = memory.allocate(len(image))
+        memory.backing[offset : offset + len(image)] = image
+        place = movable_rom(memory, offset, len(image))
+        return Window("memory", len(image), place)
 
     def _make_apics(self) -> tuple[LocalApic | None, IoApic82093aa | None]:
         if not self.config.apic or not _core.model_has_local_apic(self.config.cpu_model):

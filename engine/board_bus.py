@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from engine._core import Bus
+from engine._core import Bus, PhysicalMemory
 from engine.bus import HasPorts, NativePort, Port, PortRange
 
 
@@ -25,6 +25,21 @@ def movable_map(bus: Bus, port_map: Sequence[Port | PortRange], name: str) -> Ca
             attach_map(bus, port_map, base, name)
             for entry in port_map:
                 attached.append((base + entry.offset, entry.count if isinstance(entry, PortRange) else 1))
+
+    return place
+
+
+def movable_rom(memory: PhysicalMemory, offset: int, length: int) -> Callable[[int | None], None]:
+    """Maps part of the backing, read only, wherever a PCI base address says, and takes it off again (None)."""
+    mapped: list[int] = []
+
+    def place(base: int | None) -> None:
+        for old in mapped:
+            memory.unmap(old, length)
+        mapped.clear()
+        if base is not None:
+            memory.map_backed(base, length, offset, memory.PAGE_READ)
+            mapped.append(base)
 
     return place
 

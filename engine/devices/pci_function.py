@@ -101,7 +101,7 @@ class PciFunction:
         self._writable[COMMAND : COMMAND + 2] = COMMAND_WRITABLE.to_bytes(2, "little")
         self._writable[INTERRUPT_LINE] = 0xFF
         for index, window in self._windows.items():
-            mask = ~(window.length - 1) & (0xFFFF if window.kind == "io" else 0xFFFFFFFF)
+            mask = ~(window.length - 1) & 0xFFFFFFFF
             if index == EXPANSION_ROM_INDEX:
                 mask |= ROM_ENABLE
             at = _register_of(index)
@@ -215,7 +215,7 @@ class PciFunction:
         enable = COMMAND_IO if window.kind == "io" else COMMAND_MEMORY
         if not self.command & enable or (index == EXPANSION_ROM_INDEX and not value & ROM_ENABLE):
             return None
-        return value & ~(window.length - 1) & (0xFFFF if window.kind == "io" else 0xFFFFFFFF)
+        return value & ~(window.length - 1) & 0xFFFFFFFF
 
     def _place_windows(self) -> None:
         wanted = {index: self._wanted(index) for index in self._windows}

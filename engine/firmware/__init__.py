@@ -6,6 +6,7 @@ files below, which sees the caller's registers and memory as a ``Call``.
 Frame
     board               FirmwareBoard: what the firmware is given
     bios                Firmware: installs the ROM, resets, saves, loads
+    user_rom            a BIOS image of the person's own
     assembler           emits 16-bit code for the ROM
     rom                 entry points, stubs and tables of both ROMs
     mailbox_layout      ports, frame, service and status numbers
