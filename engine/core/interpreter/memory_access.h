@@ -17,6 +17,12 @@ T read_linear_slow(Interpreter& cpu, uint32_t linear, uint8_t set);
 template <typename T>
 void write_linear_slow(Interpreter& cpu, uint32_t linear, T value, uint8_t set);
 
+// 16 bytes are two halves to devices, breakpoints and alignment checks; stores check both pages first.
+template <>
+Xmm read_linear_slow<Xmm>(Interpreter& cpu, uint32_t linear, uint8_t set);
+template <>
+void write_linear_slow<Xmm>(Interpreter& cpu, uint32_t linear, Xmm value, uint8_t set);
+
 constexpr uint32_t tlb_index(uint32_t linear) {
   return (linear >> 12) & (Interpreter::TLB_ENTRIES - 1);
 }
