@@ -8,22 +8,22 @@ namespace bancada {
 
 namespace {
 
-BANCADA_SSE_OPERATION(Addps, "addps");
-BANCADA_SSE_OPERATION(Addpd, "addpd");
-BANCADA_SSE_OPERATION(Addss, "addss");
-BANCADA_SSE_OPERATION(Addsd, "addsd");
-BANCADA_SSE_OPERATION(Mulps, "mulps");
-BANCADA_SSE_OPERATION(Mulpd, "mulpd");
-BANCADA_SSE_OPERATION(Mulss, "mulss");
-BANCADA_SSE_OPERATION(Mulsd, "mulsd");
-BANCADA_SSE_OPERATION(Subps, "subps");
-BANCADA_SSE_OPERATION(Subpd, "subpd");
-BANCADA_SSE_OPERATION(Subss, "subss");
-BANCADA_SSE_OPERATION(Subsd, "subsd");
-BANCADA_SSE_OPERATION(Divps, "divps");
-BANCADA_SSE_OPERATION(Divpd, "divpd");
-BANCADA_SSE_OPERATION(Divss, "divss");
-BANCADA_SSE_OPERATION(Divsd, "divsd");
+BANCADA_SSE_ARITHMETIC(Addps, "addps", add);
+BANCADA_SSE_ARITHMETIC(Addpd, "addpd", add);
+BANCADA_SSE_ARITHMETIC(Addss, "addss", add);
+BANCADA_SSE_ARITHMETIC(Addsd, "addsd", add);
+BANCADA_SSE_ARITHMETIC(Mulps, "mulps", mul);
+BANCADA_SSE_ARITHMETIC(Mulpd, "mulpd", mul);
+BANCADA_SSE_ARITHMETIC(Mulss, "mulss", mul);
+BANCADA_SSE_ARITHMETIC(Mulsd, "mulsd", mul);
+BANCADA_SSE_ARITHMETIC(Subps, "subps", sub);
+BANCADA_SSE_ARITHMETIC(Subpd, "subpd", sub);
+BANCADA_SSE_ARITHMETIC(Subss, "subss", sub);
+BANCADA_SSE_ARITHMETIC(Subsd, "subsd", sub);
+BANCADA_SSE_ARITHMETIC(Divps, "divps", div);
+BANCADA_SSE_ARITHMETIC(Divpd, "divpd", div);
+BANCADA_SSE_ARITHMETIC(Divss, "divss", div);
+BANCADA_SSE_ARITHMETIC(Divsd, "divsd", div);
 BANCADA_SSE_OPERATION(Minps, "minps");
 BANCADA_SSE_OPERATION(Minpd, "minpd");
 BANCADA_SSE_OPERATION(Minss, "minss");
@@ -42,12 +42,12 @@ BANCADA_SSE_OPERATION(Rsqrtss, "rsqrtss");
 BANCADA_SSE_OPERATION(Rcpps, "rcpps");
 BANCADA_SSE_OPERATION(Rcpss, "rcpss");
 // SSE3; offered to guests on hosts that have it.
-BANCADA_SSE_OPERATION(Addsubps, "addsubps");
-BANCADA_SSE_OPERATION(Addsubpd, "addsubpd");
-BANCADA_SSE_OPERATION(Haddps, "haddps");
-BANCADA_SSE_OPERATION(Haddpd, "haddpd");
-BANCADA_SSE_OPERATION(Hsubps, "hsubps");
-BANCADA_SSE_OPERATION(Hsubpd, "hsubpd");
+BANCADA_SSE_ARITHMETIC(Addsubps, "addsubps", addsub);
+BANCADA_SSE_ARITHMETIC(Addsubpd, "addsubpd", addsub);
+BANCADA_SSE_ARITHMETIC(Haddps, "haddps", hadd);
+BANCADA_SSE_ARITHMETIC(Haddpd, "haddpd", hadd);
+BANCADA_SSE_ARITHMETIC(Hsubps, "hsubps", hsub);
+BANCADA_SSE_ARITHMETIC(Hsubpd, "hsubpd", hsub);
 
 struct And {
   static __m128i apply(__m128i a, __m128i b) { return _mm_and_si128(a, b); }
@@ -62,18 +62,18 @@ struct Xor {
   static __m128i apply(__m128i a, __m128i b) { return _mm_xor_si128(a, b); }
 };
 
-// The four element forms of one operation. UNDERFLOWS: whether a tiny result is one of the operation's own.
-template <typename PS, typename PD, typename SS, typename SD, bool UNDERFLOWS>
+// The four element forms of one operation. HAS_RANGE: whether its results may leave the range of numbers.
+template <typename PS, typename PD, typename SS, typename SD, bool HAS_RANGE>
 Handler by_prefix(const Op& op, uint8_t prefix) {
   switch (prefix) {
     case 0:
-      return SSE_FORM(op, sse_float, PS, Width::xmm, UNDERFLOWS ? Element::single : Element::none);
+      return SSE_FORM(op, sse_float, PS, Width::xmm, HAS_RANGE ? Element::single : Element::none);
     case 0x66:
-      return SSE_FORM(op, sse_float, PD, Width::xmm, UNDERFLOWS ? Element::real : Element::none);
+      return SSE_FORM(op, sse_float, PD, Width::xmm, HAS_RANGE ? Element::real : Element::none);
     case 0xF3:
-      return SSE_FORM(op, sse_float, SS, Width::dword, UNDERFLOWS ? Element::single_scalar : Element::none);
+      return SSE_FORM(op, sse_float, SS, Width::dword, HAS_RANGE ? Element::single_scalar : Element::none);
     default:
-      return SSE_FORM(op, sse_float, SD, Width::qword, UNDERFLOWS ? Element::real_scalar : Element::none);
+      return SSE_FORM(op, sse_float, SD, Width::qword, HAS_RANGE ? Element::real_scalar : Element::none);
   }
 }
 

@@ -9,9 +9,9 @@ namespace bancada {
 namespace {
 
 BANCADA_SSE_OPERATION(Cvtps2pd, "cvtps2pd");
-BANCADA_SSE_OPERATION(Cvtpd2ps, "cvtpd2ps");
+BANCADA_SSE_ARITHMETIC(Cvtpd2ps, "cvtpd2ps", narrow);
 BANCADA_SSE_OPERATION(Cvtss2sd, "cvtss2sd");
-BANCADA_SSE_OPERATION(Cvtsd2ss, "cvtsd2ss");
+BANCADA_SSE_ARITHMETIC(Cvtsd2ss, "cvtsd2ss", narrow);
 BANCADA_SSE_OPERATION(Cvtdq2ps, "cvtdq2ps");
 BANCADA_SSE_OPERATION(Cvtdq2pd, "cvtdq2pd");
 BANCADA_SSE_OPERATION(Cvtps2dq, "cvtps2dq");

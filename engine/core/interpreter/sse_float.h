@@ -21,6 +21,7 @@ constexpr uint32_t MXCSR_PE = 1u << 5;
 constexpr uint32_t MXCSR_FLAGS = 0x3F;
 constexpr uint32_t MXCSR_BEFORE = MXCSR_IE | MXCSR_DE | MXCSR_ZE;  // found before the operation
 constexpr uint32_t MXCSR_DAZ = 1u << 6;
+constexpr uint32_t MXCSR_OM = 1u << 10;
 constexpr uint32_t MXCSR_UM = 1u << 11;
 constexpr uint32_t MXCSR_ROUNDING = 3u << 13;
 constexpr uint32_t MXCSR_FTZ = 1u << 15;
@@ -96,38 +97,45 @@ inline void sse_raise(Interpreter& cpu, uint32_t raised) {
   cpu.state_.mxcsr |= raised;
 }
 
-// Which elements of a result can underflow.
+// The elements of a result that may overflow or underflow.
 enum class Element : uint8_t { none, single, single_scalar, single_pair, real, real_scalar };
 
-// With underflow not masked a tiny result raises it even when exact, which masked execution did not tell.
-template <Element ELEMENT>
-bool is_any_tiny(__m128i result) {
-  const Xmm value = to_xmm(result);
-  if constexpr (ELEMENT == Element::none) {
-    return false;
-  } else if constexpr (ELEMENT == Element::real || ELEMENT == Element::real_scalar) {
-    const auto tiny = [](uint64_t bits) { return ((bits >> 52) & 0x7FF) == 0 && (bits << 12) != 0; };
-    return tiny(value.lane[0]) || (ELEMENT == Element::real && tiny(value.lane[1]));
-  } else {
-    const auto tiny = [](uint64_t bits) { return ((bits >> 23) & 0xFF) == 0 && (bits & 0x7FFFFF) != 0; };
-    if (tiny(value.lane[0])) return true;
-    if (ELEMENT != Element::single_scalar && tiny(value.lane[0] >> 32)) return true;
-    return ELEMENT == Element::single && (tiny(value.lane[1]) || tiny(value.lane[1] >> 32));
+// What is computed for them from the operands a and b.
+enum class Arithmetic : uint8_t {
+  add,
+  sub,
+  mul,
+  div,
+  narrow,  // b, from double to single precision
+  addsub,
+  hadd,
+  hsub,
+};
+
+#define BANCADA_SSE_ARITHMETIC(NAME, INSTRUCTION, KIND_OF_IT)  \
+  BANCADA_SSE_OPERATION(Masked##NAME, INSTRUCTION);            \
+  struct NAME : Masked##NAME {                                 \
+    static constexpr Arithmetic KIND = Arithmetic::KIND_OF_IT; \
   }
-}
+
+// With overflow or underflow not masked, what masked execution raised is not all of the truth: gives what the
+// processor raises. Exceptions found before the operation are masked or absent. sse_unmasked.cpp
+uint32_t sse_unmasked_range(uint32_t mxcsr, uint32_t raised, Arithmetic kind, Element element, __m128i a, __m128i b,
+                            __m128i result);
 
 // xmm = xmm OPERATION xmm/memory.
 template <typename OPERATION, Width WIDTH, Element ELEMENT, bool MEMORY>
 void sse_float(Interpreter& cpu, const Op* op) {
   const __m128i b = xmm_source<WIDTH, MEMORY>(cpu, op);
-  __m128i a = xmm_get(cpu, op->reg);
-  uint32_t raised = OPERATION::apply(sse_control(cpu), a, b);
+  const __m128i a = xmm_get(cpu, op->reg);
+  __m128i result = a;
+  uint32_t raised = OPERATION::apply(sse_control(cpu), result, b);
   if constexpr (ELEMENT != Element::none) {
-    if (!(cpu.state_.mxcsr & MXCSR_UM) && is_any_tiny<ELEMENT>(a)) [[unlikely]]
-      raised |= MXCSR_UE;
+    if ((cpu.state_.mxcsr & (MXCSR_OM | MXCSR_UM)) != (MXCSR_OM | MXCSR_UM)) [[unlikely]]
+      raised = sse_unmasked_range(cpu.state_.mxcsr, raised, OPERATION::KIND, ELEMENT, a, b, result);
   }
   sse_raise(cpu, raised);
-  xmm_set(cpu, op->reg, a);
+  xmm_set(cpu, op->reg, result);
 }
 
 }  // namespace bancada
