@@ -125,7 +125,7 @@ def _sse3_forms() -> list[Form]:
         forms += _vector(f"horizontal {opcode:02x}", opcode, (0x66, 0xF2), aligned=True)
     forms += _vector("lddqu", 0xF0, (0xF2,), kinds="m") + _vector("movddup", 0x12, (0xF2,))
     forms += _vector("movsldup", 0x12, (0xF3,), aligned=True) + _vector("movshdup", 0x16, (0xF3,), aligned=True)
-    for opcode in (*range(0x00, 0x0C), 0x1C, 0x1D, 0x1E):
+    for opcode in (*range(0x0C), 0x1C, 0x1D, 0x1E):
         forms += [Form(f"ssse3 {opcode:02x}", bytes([0x0F, 0x38, opcode]))]
         forms += [Form(f"ssse3 {opcode:02x}/66", bytes([0x66, 0x0F, 0x38, opcode]), aligned=True)]
     forms += [Form("palignr", b"\x0f\x3a\x0f", immediate=True)]
