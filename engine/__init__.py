@@ -14,6 +14,7 @@ events.py           What a running machine tells its host: frozen dataclasses th
 irq.py              Interrupt request lines: levels with owners
 machine.py          The machine: power, time, threads, and the public face of the PC
 resources.py        The fixed ISA resources of the PC: one table of port bases, interrupts and DMA channels
+shadow_ram.py       What answers in C0000h-FFFFFh: the ROMs, or the RAM under them
 toml_edit.py        Changes the values in a TOML text and leaves the rest, comments and order above all, as its author wrote it
 toml_text.py        TOML files that people edit: read with line numbers, so that every complaint can name one
 

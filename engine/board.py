@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol, TypeVar
 
 from engine import _core, resources
-from engine.board_bus import attach, attach_map
+from engine.board_bus import attach, attach_map, movable_ports
 from engine.config import FloppyConfig, MachineConfig, SerialConfig
 from engine.console.keyboard import Keyboard, bios_buffer_has_room
 from engine.console.mouse import Mouse
@@ -27,11 +27,16 @@ from engine.devices.device import Device, ResetKind
 from engine.devices.dma_8237 import DmaControllers
 from engine.devices.floppy_controller_82077 import FloppyController82077
 from engine.devices.floppy_drive import FloppyDrive
+from engine.devices.host_bridge_i440fx import HostBridge
 from engine.devices.ide_controller import IdeController
+from engine.devices.ide_function_piix3 import IdeFunction
 from engine.devices.interrupt_controller_8259 import InterruptControllers
+from engine.devices.isa_bridge_piix3 import IsaBridge
 from engine.devices.keyboard_controller_8042 import KeyboardController8042
 from engine.devices.parallel_port import ParallelPort
 from engine.devices.pc_speaker import PcSpeaker
+from engine.devices.pci_bus import PciBus
+from engine.devices.pci_display import DisplayFunction
 from engine.devices.ps2_keyboard import Ps2Keyboard
 from engine.devices.ps2_mouse import Ps2Mouse
 from engine.devices.rtc_cmos_mc146818 import RtcCmos
@@ -47,6 +52,7 @@ from engine.disks.probe import open_disk
 from engine.errors import HostResourceError, MachineError
 from engine.firmware import Firmware, FirmwareBoard
 from engine.firmware.linux_boot import LinuxImage
+from engine.shadow_ram import ShadowRam
 
 Result = TypeVar("Result")
 MEGABYTE = 1 << 20
@@ -101,6 +107,18 @@ class Board:
         self.coprocessor_irq = pic.wire(resources.COPROCESSOR.irq).line()
         self.cpu.set_wires(pic.acknowledge, self._run_posted, self.coprocessor_irq.set)
 
+        # -- PCI: pins of the functions to the bridge, and from there to the interrupt controllers.
+        self.isa_bridge = IsaBridge(lambda irq: pic.wire(irq).line(), host.request_reset)
+        self.pci = PciBus(
+            pirq=self.isa_bridge.set_pirq,
+            memory_floor=config.memory_mb * MEGABYTE,
+            read_reset=self.isa_bridge.read_reset_control,
+            write_reset=self.isa_bridge.write_reset_control,
+        )
+        self.pci.ports_are_free = bus.ports_are_free
+        self.host_bridge = HostBridge(config.memory_mb, lambda *segment: self.shadow_ram.set(*segment))
+        self.ide_function = IdeFunction()
+
         # -- Time
         self.speaker = PcSpeaker(clock)
         self.timer = Timer8254(pic.wire(resources.TIMER.irq).line(), clock)
@@ -130,7 +148,13 @@ class Board:
         )
 
         # -- Screen
-        self.vga = Vga(memory, bus, clock, vram_mb=config.video_memory_mb, frame_ready=host.frame_ready)
+        self.vga = Vga(memory, bus, clock, vram_mb=config.video_memory_mb, frame_ready=host.frame_ready, lfb_base=None)
+        self.display_function = DisplayFunction(
+            config.video_memory_mb * MEGABYTE,
+            place_ports=movable_ports(bus, self.vga.svga, "display adapter"),
+            place_frame_buffer=self.vga.map_linear_frame_buffer,
+            place_fifo=self.vga.map_fifo,
+        )
         self.screen = Screen(self.vga, host.wait_until, host.call)
 
         # -- Drives and their controllers
@@ -160,6 +184,8 @@ class Board:
         self.keyboard = Keyboard(self.ps2_keyboard, clock, host.post, bios_buffer_has_room(bus.read_memory))
         self.mouse = Mouse(self.ps2_mouse, host.post)
 
+        for place, function in resources.PCI_FUNCTIONS.items():
+            self.pci.plug(*place, getattr(self, function))
         self._attach()
 
         # -- Firmware
@@ -184,9 +210,11 @@ class Board:
                 linear_frame_buffer=resources.LINEAR_FRAME_BUFFER,
             )
         )
-        self.firmware.install()
+        self.shadow_ram = ShadowRam(memory, bus, self.firmware.install())
 
         self.devices: dict[str, Device] = {
+            "pci": self.pci,
+            **{name: getattr(self, name) for name in resources.PCI_FUNCTIONS.values()},
             "pic": pic,
             "timer": self.timer,
             "rtc": self.rtc,
@@ -320,6 +348,7 @@ class Board:
 
     def _attach(self) -> None:
         bus = self.bus
+        attach(bus, self.pci, 0, "PCI bus")
         attach(bus, self.pic, 0, "interrupt controllers")
         attach(bus, self.timer, resources.TIMER.ports[0], "timer")
         attach(bus, self.rtc, resources.RTC.ports[0], "real-time clock")

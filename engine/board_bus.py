@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from engine._core import Bus
 from engine.bus import HasPorts, NativePort, Port, PortRange
 
@@ -9,6 +11,22 @@ from engine.bus import HasPorts, NativePort, Port, PortRange
 def attach(bus: Bus, device: HasPorts, base: int, name: str) -> None:
     """Registers a device's port map at ``base``. Raises BusConflict when a port is taken."""
     attach_map(bus, device.port_map(), base, name)
+
+
+def movable_ports(bus: Bus, device: HasPorts, name: str) -> Callable[[int | None], None]:
+    """Attaches a device's port map wherever a PCI base address says, and takes it off again (None)."""
+    attached: list[tuple[int, int]] = []
+
+    def place(base: int | None) -> None:
+        for first, count in attached:
+            bus.detach_ports(first, count)
+        attached.clear()
+        if base is not None:
+            attach(bus, device, base, name)
+            for entry in device.port_map():
+                attached.append((base + entry.offset, entry.count if isinstance(entry, PortRange) else 1))
+
+    return place
 
 
 def attach_map(bus: Bus, port_map: object, base: int, name: str) -> None:

@@ -34,6 +34,13 @@ SERIAL: Final = (
 PARALLEL: Final = (Resource((0x378,), irq=7),)
 COPROCESSOR: Final = Resource((0x0F0,), irq=13)
 
-# The linear frame buffer, until PCI firmware places it.
+# PCI functions by device and function number, as the board names them.
+PCI_FUNCTIONS: Final = {
+    (0, 0): "host_bridge",
+    (1, 0): "isa_bridge",
+    (1, 1): "ide_function",
+    (2, 0): "display_function",
+}
+# The linear frame buffer: the first window that the firmware gives out.
 LINEAR_FRAME_BUFFER: Final = 0xE0000000
 ROM_BYTES: Final = 128 * 1024

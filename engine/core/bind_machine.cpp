@@ -385,6 +385,7 @@ void bind_machine(nb::module_& module) {
           },
           "port"_a, "width"_a, "name"_a, "handler"_a)
       .def("detach_ports", &Bus::detach_ports, "port"_a, "count"_a)
+      .def("ports_are_free", &Bus::ports_are_free, "port"_a, "count"_a)
       .def(
           "attach_mmio",
           [](Bus& bus, uint32_t physical, uint32_t length, const std::string& name, nb::object read, nb::object write) {

@@ -66,6 +66,7 @@ void bind_vga(nb::module_& module) {
       .def("set_bank", &VgaPlanes::set_bank, "linear"_a, "bank"_a)
       .def("take_registers_changed", &VgaPlanes::take_registers_changed)
       .def("mark_all_dirty", &VgaPlanes::mark_all_dirty)
+      .def("mark_dirty", &VgaPlanes::mark_dirty, "offset"_a, "length"_a)
       .def("clear", &VgaPlanes::clear)
       .def(
           "load",

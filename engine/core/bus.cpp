@@ -63,6 +63,12 @@ void Bus::detach_ports(uint16_t first, uint32_t count) {
   std::fill(port_range_.begin() + first, port_range_.begin() + end, uint16_t{0});
 }
 
+bool Bus::ports_are_free(uint16_t first, uint32_t count) const {
+  if (first + count > PORTS) return false;
+  return std::all_of(port_range_.begin() + first, port_range_.begin() + first + count,
+                     [](uint16_t range) { return range == 0; });
+}
+
 void Bus::attach_mmio(uint32_t physical, uint32_t length, std::shared_ptr<MmioHandler> handler,
                       const std::string& name) {
   const uint32_t last = physical + (length - 1);

@@ -46,6 +46,7 @@ class Bus {
   void attach_ports(uint16_t first, uint32_t count, std::shared_ptr<PortHandler> handler, int width,
                     const std::string& name);
   void detach_ports(uint16_t first, uint32_t count);
+  bool ports_are_free(uint16_t first, uint32_t count) const;
   // Page-granular; maps the pages as PAGE_DEVICE. Throws BusConflict on overlap with another device.
   void attach_mmio(uint32_t physical, uint32_t length, std::shared_ptr<MmioHandler> handler, const std::string& name);
   void detach_mmio(uint32_t physical, uint32_t length);

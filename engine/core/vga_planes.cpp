@@ -335,6 +335,14 @@ bool VgaPlanes::take_font_changed() {
   return std::exchange(font_changed_, false);
 }
 
+void VgaPlanes::mark_dirty(uint64_t offset, uint64_t length) {
+  const uint64_t end = std::min<uint64_t>(offset + length, bytes_);
+  if (offset >= end) return;
+  std::fill(dirty_.begin() + static_cast<ptrdiff_t>(offset / PAGE_SIZE),
+            dirty_.begin() + static_cast<ptrdiff_t>((end + PAGE_SIZE - 1) / PAGE_SIZE), uint8_t{1});
+  any_dirty_ = true;
+}
+
 void VgaPlanes::mark_all_dirty() {
   std::fill(dirty_.begin(), dirty_.end(), uint8_t{1});
   any_dirty_ = font_changed_ = true;

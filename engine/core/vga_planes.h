@@ -69,6 +69,8 @@ class VgaPlanes final : public MmioHandler {
   // Whether plane 2 (fonts) may have changed since the last call; call after take_dirty.
   bool take_font_changed();
   void mark_all_dirty();
+  // Bytes [offset, offset + length) of video memory were written by somebody else; what lies outside is ignored.
+  void mark_dirty(uint64_t offset, uint64_t length);
   // Zero everywhere; registers stay.
   void clear();
   // Takes bytes() bytes over.

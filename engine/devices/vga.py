@@ -17,10 +17,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
+import numpy as np
+
 from engine import _core
 from engine.bus import Port, PortRange
 from engine.clock import Clock
 from engine.devices.device import ResetKind, copy_state
+from engine.devices.svga_cursor import Pixels
+from engine.devices.svga_vmware import FIFO_BYTES, SvgaState, SvgaVmware
 from engine.devices.vga_dac import Dac, DacState
 from engine.devices.vga_dispi import DAC_8BIT, Dispi, DispiState
 from engine.devices.vga_picture import DisplayMode, RegisterFiles, decode_mode
@@ -29,6 +33,7 @@ from engine.errors import StateError
 
 MEGABYTE: Final = 1 << 20
 LINEAR_FRAME_BUFFER: Final = 0xE0000000
+EXTRA_BYTES: Final = _core.VgaPlanes.TEXT_BUFFER_BYTES + FIFO_BYTES  # backing beside the video memory
 
 # Miscellaneous output register (3C2h).
 MISC_COLOUR_PORTS: Final = 0x01  # CRTC at 3D4h; clear: at 3B4h
@@ -72,6 +77,7 @@ class VgaState:
     latches: int = 0
     dac: DacState = field(default_factory=DacState)
     dispi: DispiState = field(default_factory=DispiState)
+    svga: SvgaState = field(default_factory=SvgaState)
     video_memory: bytes = b""
 
 
@@ -79,7 +85,7 @@ class Vga:
     """The display adapter. ``port_map`` counts from port 0, for VGA's ports are fixed; the memory window, the
     linear frame buffer and the ports of the native part it attaches itself.
 
-    ``memory`` must have room for ``vram_mb`` MiB and ``_core.VgaPlanes.TEXT_BUFFER_BYTES`` of extra backing.
+    ``memory`` must have room for ``vram_mb`` MiB and ``EXTRA_BYTES`` of extra backing.
     ``frame_ready`` is called on the worker thread when the picture changed while it is watched, and then not
     again before ``take_dirty``.
     """
@@ -102,6 +108,9 @@ class Vga:
         self.surface: memoryview = self._converter.surface
         self.dac = Dac(self._picture_changed)
         self.dispi = Dispi(vram_mb * MEGABYTE, self._mode_entered, self._dispi_changed)
+        self._fifo_offset = memory.allocate(FIFO_BYTES)
+        fifo = memory.backing[self._fifo_offset : self._fifo_offset + FIFO_BYTES]
+        self.svga = SvgaVmware(self.planes.memory, fifo, self._svga_changed, self.planes.mark_dirty)
         self._state = VgaState()
         self._changed = True
         self._timing_changed = True
@@ -117,6 +126,7 @@ class Vga:
         self.geometry = (0, 0, 0)
         self.scale = (1, 1)
         self._lfb_base: int | None = None
+        self._fifo_base: int | None = None
         self.map_linear_frame_buffer(lfb_base)
 
     # -- The device contract --------------------------------------------------------------------------------
@@ -158,6 +168,7 @@ class Vga:
         self.planes.sequencer_index = self.planes.graphics_index = 0
         self.dac.state = DacState()
         self.dispi.reset()
+        self.svga.reset(kind)
         self._dispi_changed()
         if kind is ResetKind.POWER_ON:
             self.planes.clear()
@@ -172,6 +183,7 @@ class Vga:
         state.latches = self.planes.latches
         state.dac = copy_state(self.dac.state)
         state.dispi = copy_state(self.dispi.state)
+        state.svga = self.svga.save()
         state.video_memory = bytes(self.planes.memory)
         return state
 
@@ -187,6 +199,7 @@ class Vga:
         dac_fits = len(state.dac.colours) == 768 and 0 <= state.dac.component < 3
         if sizes != (CRTC_REGISTERS, ATTRIBUTE_REGISTERS, 8, 16) or not dac_fits or not self.dispi.load(state.dispi):
             raise StateError("The saved state of the display adapter is damaged.")
+        self.svga.load(state.svga)
         self._state = state
         self.dac.state = state.dac
         self.planes.load(state.video_memory)
@@ -226,9 +239,16 @@ class Vga:
 
     def refresh(self) -> bool:
         """Worker thread: brings the surface up to date; whether anything on it changed."""
+        self.svga.run_fifo()
         self._update_mode()
         frame = self._clock.now_ns // self._current_timing().frame_ns
+        pixels = self._pixels()
+        moved = self.svga.cursor_changed
+        bare = self.svga.take_cursor_off(pixels)
         rows = self._converter.convert(not frame & _CURSOR_FRAMES, not frame & _BLINK_FRAMES)
+        covered = self.svga.put_cursor(pixels)
+        if moved:
+            rows = _joined(rows, _joined(bare, covered))
         if rows is None:
             return False
         geometry = self._geometry
@@ -240,6 +260,11 @@ class Vga:
             self.scale = self._mode.scale
             self.generation += 1
         return True
+
+    def _pixels(self) -> Pixels:
+        """The surface as rows and columns."""
+        width, height, _ = self._geometry
+        return np.frombuffer(self.surface, "<u4", width * height).reshape(height, width)
 
     def take_dirty(self) -> tuple[int, int] | None:
         """Any thread: the first and the last row that changed since the last call."""
@@ -269,7 +294,7 @@ class Vga:
             self.dac.state.pel_mask,
             self.dac.colour,
         )
-        mode = decode_mode(registers, self.dispi)
+        mode = self.svga.mode() if self.svga.enabled else decode_mode(registers, self.dispi)
         self._converter.set_picture(mode.picture)
         shown = self._converter.picture
         self._geometry = (shown.width, shown.height, shown.width * 4)
@@ -297,6 +322,18 @@ class Vga:
             flags = self._memory.PAGE_READ | self._memory.PAGE_WRITE | self._memory.PAGE_TRACK_DIRTY
             self._memory.map_backed(base, length, self.planes.offset, flags)
             self._lfb_base = base
+        self.svga.frame_buffer_base = self._lfb_base or 0
+
+    def map_fifo(self, base: int | None) -> None:
+        """Puts the command FIFO at a physical address (PCI base address register), or nowhere."""
+        if self._fifo_base is not None:
+            self._memory.unmap(self._fifo_base, FIFO_BYTES)
+        self._fifo_base = None
+        if base is not None and base % 4096 == 0 and self._memory.ram_bytes <= base <= (1 << 32) - FIFO_BYTES:
+            flags = self._memory.PAGE_READ | self._memory.PAGE_WRITE
+            self._memory.map_backed(base, FIFO_BYTES, self._fifo_offset, flags)
+            self._fifo_base = base
+        self.svga.fifo_base = self._fifo_base or 0
 
     @property
     def linear_frame_buffer(self) -> int | None:
@@ -316,6 +353,10 @@ class Vga:
             self.planes.memory[:length] = bytes(length)
         self._converter.redraw()
 
+    def _svga_changed(self) -> None:
+        self._changed = self._timing_changed = True
+        self._converter.redraw()
+
     def _dispi_changed(self) -> None:
         enabled = self.dispi.enabled
         self.planes.set_bank(enabled and not self.dispi.planar, self.dispi.state.bank if enabled else 0)
@@ -327,7 +368,9 @@ class Vga:
     def _current_timing(self) -> Timing:
         if self._timing_changed:
             self._timing_changed = False
-            if self.dispi.enabled:
+            if self.svga.enabled:
+                self._timing = linear_timing(self.svga.size[1])
+            elif self.dispi.enabled:
                 self._timing = linear_timing(self.dispi.state.yres)
             else:
                 self._timing = crtc_timing(self._state.misc_output, self.planes.sequencer[1], self._state.crtc)
@@ -452,3 +495,10 @@ class Vga:
         if index < ATTRIBUTE_REGISTERS:
             state.attribute[index] = value & _ATTRIBUTE_BITS[index]
             self._changed = True
+
+
+def _joined(a: tuple[int, int] | None, b: tuple[int, int] | None) -> tuple[int, int] | None:
+    """The rows that hold both."""
+    if a is None or b is None:
+        return a or b
+    return min(a[0], b[0]), max(a[1], b[1])

@@ -17,6 +17,8 @@ Frame
     memory_map          the address map of E820h
     settings            what Setup keeps in CMOS, and the PC/AT's CMOS bytes
     chipset_init        chips, vectors and data area at power-on
+    pci_configuration   PCI configuration space through the ports
+    pci_resources       addresses and interrupts of PCI functions
     idle                tells waiting from working
 
 Power-on
@@ -54,6 +56,7 @@ Interrupts
     int19_boot          INT 19h, INT 18h
     linux_boot          a Linux kernel with no disk
     int1a_time          INT 1Ah
+    int1a_pci           INT 1Ah/B1h
 """
 
 from engine.firmware.bios import Firmware, FirmwareState

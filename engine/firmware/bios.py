@@ -61,16 +61,22 @@ class Firmware:
         self.services = Services(board, self.roms)
         self._mailbox = Mailbox(self.services.dispatch)
 
-    def install(self) -> None:
-        """Maps the video ROM at C0000h, the system ROM at F0000h and below 4 GiB, and attaches the ports."""
+    def install(self) -> list[tuple[int, int, int]]:
+        """Maps the video ROM at C0000h, the system ROM at F0000h and below 4 GiB, and attaches the ports. The ROMs
+        below 1 MiB: address, length, and offset in the backing."""
         memory = self._board.memory
         offset = memory.allocate(SYSTEM_ROM_BYTES + VIDEO_ROM_BYTES)
         memory.backing[offset : offset + SYSTEM_ROM_BYTES] = self.roms.system
         memory.backing[offset + SYSTEM_ROM_BYTES : offset + SYSTEM_ROM_BYTES + VIDEO_ROM_BYTES] = self.roms.video
-        memory.map_backed(SYSTEM_SEGMENT * 16, SYSTEM_ROM_BYTES, offset, _PAGE_READ)
+        roms = [
+            (SYSTEM_SEGMENT * 16, SYSTEM_ROM_BYTES, offset),
+            (VIDEO_SEGMENT * 16, VIDEO_ROM_BYTES, offset + SYSTEM_ROM_BYTES),
+        ]
+        for rom in roms:
+            memory.map_backed(*rom, _PAGE_READ)
         memory.map_backed(_TOP_OF_MEMORY, SYSTEM_ROM_BYTES, offset, _PAGE_READ)
-        memory.map_backed(VIDEO_SEGMENT * 16, VIDEO_ROM_BYTES, offset + SYSTEM_ROM_BYTES, _PAGE_READ)
         self._mailbox.attach(self._board.bus)
+        return roms
 
     def reset(self, cold: bool) -> None:
         """The processor is about to start at the reset vector. ``cold``: power-on, memory holds nothing."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from engine.firmware import bios_data_area as bda
+from engine.firmware import pci_resources
 from engine.firmware.board import FirmwareBoard
 from engine.firmware.guest_memory import GuestMemory
 from engine.firmware.int13_disk import VECTOR_DISKETTE_TABLE, DiskServices
@@ -61,6 +62,7 @@ class ChipsetInit:
         write(0xDA, 0, 1)
         write(0xD6, 0xC0, 1)
         write(0xD4, 0x00, 1)
+        pci_resources.assign(self._board.bus)
         self._keyboard_controller()
         write(0x3F2, 0x0C, 1)
         write(0xF0, 0, 1)

@@ -13,6 +13,7 @@ from engine.firmware import bios_data_area as bda
 from engine.firmware.board import FirmwareBoard
 from engine.firmware.call import Call
 from engine.firmware.guest_memory import GuestMemory
+from engine.firmware.int1a_pci import PciBios
 
 TICKS_A_DAY: Final = 0x1800B0
 _SECONDS, _MINUTES, _HOURS, _DAY, _MONTH, _YEAR, _CENTURY = 0x00, 0x02, 0x04, 0x07, 0x08, 0x09, 0x32
@@ -49,7 +50,7 @@ class TimeServices:
             0x05: self._set_date,
             0x06: self._set_alarm,
             0x07: self._cancel_alarm,
-            0xB1: self._pci,
+            0xB1: PciBios(board).service,
         }
 
     def service(self, call: Call) -> None:
@@ -150,12 +151,6 @@ class TimeServices:
         call.carry = False
 
     # -- PCI ----------------------------------------------------------------------------------------------
-
-    @staticmethod
-    def _pci(call: Call) -> None:
-        """The board has no PCI bus: EDX does not become "PCI "."""
-        call.ah = 0x81
-        call.carry = True
 
     def date_and_time(self) -> tuple[int, int, int, int, int, int]:
         """Year, month, day, hour, minute, second, for the firmware's own screens."""

@@ -272,6 +272,31 @@ def test_power_off_asks_names_the_machine_and_can_be_silenced(
     qtbot.waitUntil(lambda: session.state is PowerState.OFF and not session.busy)
 
 
+def test_every_question_is_asked_again_when_the_person_wants(
+    shell: Shell, started: Start, robot: Robot, qtbot: QtBot
+) -> None:
+    session = started()
+    robot.expect("MessageDialog", tick_and_press("Do not ask again", "Power off"))
+    keys(shell.window, Qt.Key.Key_E, CTRL)
+    qtbot.waitUntil(lambda: session.state is PowerState.OFF and not session.busy)
+
+    def ask_again(dialog: PreferencesDialog) -> None:
+        click_row(dialog.list, "Questions")
+        assert not dialog.ask_power_off.isChecked()
+        click(dialog.ask_all)
+        click(dialog.ok)
+
+    robot.expect("PreferencesDialog", ask_again)
+    keys(shell.window, Qt.Key.Key_P, CTRL)
+    assert robot.done
+    keys(shell.window, Qt.Key.Key_B, CTRL)
+    qtbot.waitUntil(lambda: session.state is PowerState.RUNNING and not session.busy)
+    robot.expect("MessageDialog", press("Cancel"))
+    keys(shell.window, Qt.Key.Key_E, CTRL)
+    assert robot.done
+    assert session.state is PowerState.RUNNING
+
+
 def test_delete_a_machine(shell: Shell, make_vm: Callable[..., VmFolder], robot: Robot) -> None:
     folder = make_vm("Doomed")
     window = shell.window

@@ -57,7 +57,9 @@ def shell(qtbot: QtBot) -> Iterator[Shell]:
     yield running
     for session in running.window.sessions:
         session.runner.stop_and_wait()
-    qtbot.waitUntil(lambda: all(session.state is PowerState.OFF for session in running.window.sessions))
+    qtbot.waitUntil(
+        lambda: all(session.state is PowerState.OFF and not session.busy for session in running.window.sessions)
+    )
     running.window.close()
     running.window.deleteLater()
 

@@ -38,7 +38,7 @@ class FileField(QWidget):
     def setAccessibleName(self, name: str) -> None:
         super().setAccessibleName(name)
         self.line.setAccessibleName(name)
-        self.button.setAccessibleName(self.tr("Browse for {name}").format(name=name))
+        self.button.setAccessibleName(self.tr("Browse: {name}").format(name=name))
 
     @property
     def path(self) -> Path | None:

@@ -41,6 +41,7 @@ class Page(QScrollArea):
         self._loading = False
         self._places: list[tuple[str, QLabel, QWidget | None]] = []
         self.setWidgetResizable(True)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # Tab goes to its fields, and what has the focus is scrolled to
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         content = QWidget()

@@ -414,6 +414,18 @@ def test_a_drive_that_seeks_again_unsensed_is_reported_once(rig: FloppyRig) -> N
     assert rig.command(0x08) == [0x80]
 
 
+def test_a_new_seek_takes_the_place_of_the_one_under_way(rig: FloppyRig) -> None:
+    edges = rig.irq.edges
+    rig.send(0x0F, 0, 70)
+    rig.wait(5)
+    rig.send(0x0F, 0, 10)
+    rig.wait_for_interrupt()
+    assert rig.command(0x08) == [0x20, 10]
+    rig.wait(200)
+    assert rig.command(0x08) == [0x80]
+    assert rig.irq.edges == edges + 1
+
+
 def test_a_command_after_an_unsensed_seek_has_an_edge_of_its_own(rig: FloppyRig) -> None:
     rig.send(0x0F, 0, 1)
     rig.wait_for_interrupt()

@@ -424,6 +424,12 @@ def test_read_track_ends_after_eot_sectors_or_at_terminal_count(rig: FloppyRig) 
     assert rig.read(READ_TRACK, 0, 0, 0, 1, 2, 18, *TAIL, count=1024)[0] == [0, 0, 0, 0, 0, 3, 2]
 
 
+def test_read_track_stays_on_its_side(rig: FloppyRig) -> None:
+    result, data = rig.read(READ_TRACK | 0x80, 0, 0, 0, 1, 2, 18, *TAIL, count=36 * 512)
+    assert result == [0, 0, 0, 1, 0, 1, 2]
+    assert data[18 * 512 :] == b"\xee" * (18 * 512)
+
+
 def test_read_track_of_more_sectors_than_there_are(rig: FloppyRig) -> None:
     for eot in (0, 21):
         result, data = rig.read(READ_TRACK, 0, 0, 0, 1, 2, eot, *TAIL, count=0x10000)
@@ -487,6 +493,9 @@ def test_scan_ends_with_the_sector_that_meets_the_condition(rig: FloppyRig) -> N
     lower = bytes([1, 1, 3, 0xA5]) * 128
     result = rig.write(SCAN_HIGH, 0, 0, 0, 1, 2, 18, 0x1B, 1, data=lower * 18)
     assert result == [0, 0, 0x08, 0, 0, 4, 2]
+    higher = bytes([0xF0]) * 512
+    result = rig.write(SCAN_LOW, 0, 0, 0, 1, 2, 18, 0x1B, 1, data=higher * 18)
+    assert result == [0, 0, 0x00, 0, 0, 2, 2]
 
 
 def test_scan_of_a_track_that_does_not_hold_it(rig: FloppyRig) -> None:

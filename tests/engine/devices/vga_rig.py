@@ -10,7 +10,7 @@ from engine.board_bus import attach
 from engine.clock import ManualClock
 from engine.console.rom_fonts import rom_font
 from engine.console.screen import Screen
-from engine.devices.vga import Vga
+from engine.devices.vga import EXTRA_BYTES, Vga
 
 MEGABYTE = 1 << 20
 LFB = 0xE0000000
@@ -100,7 +100,7 @@ class VgaRig:
     """An adapter with hand-cranked time."""
 
     def __init__(self, vram_mb: int = 4) -> None:
-        extra = vram_mb * MEGABYTE + _core.VgaPlanes.TEXT_BUFFER_BYTES
+        extra = vram_mb * MEGABYTE + EXTRA_BYTES
         self.memory = _core.PhysicalMemory(MEGABYTE, extra)
         self.bus = _core.Bus(self.memory)
         self.clock = ManualClock()

@@ -54,11 +54,6 @@ def test_alarm_can_be_set_once(bios: Bios) -> None:
     assert not bios.cmos.cells[0x0B] & 0x20
 
 
-def test_there_is_no_pci_bus(bios: Bios) -> None:
-    result = bios.call(0x1A, eax=0xB101)
-    assert result.carry and result.edx == 0
-
-
 def test_a_program_that_waits_for_the_next_tick_sleeps(bios: Bios) -> None:
     halts = 0
     for _ in range(1000):

@@ -10,13 +10,14 @@ from pytestqt.qtbot import QtBot
 
 from engine.config import CdromConfig, DiskConfig, FloppyConfig, MachineConfig, SerialConfig
 from engine.errors import MediumError
-from tests.ui.robot import Robot, button, click, press
+from tests.ui.robot import Robot, button, click, click_row, keys, press
 from ui.settings.boot_page import BootPage
 from ui.settings.cdrom_page import CdromPage
 from ui.settings.dialog import SettingsDialog
 from ui.settings.disks_page import DisksPage
 from ui.settings.floppy_page import FloppyPage
 from ui.settings.page import Page
+from ui.settings.processor_page import ProcessorPage
 from ui.settings.serial_page import SerialPage
 
 
@@ -205,3 +206,12 @@ def test_every_field_has_a_name_for_screen_readers(dialog: SettingsDialog) -> No
             ):
                 nameless.append(field)
     assert nameless == []
+
+
+def test_tab_goes_from_field_to_field(dialog: SettingsDialog) -> None:
+    click_row(dialog.list, "Processor")
+    page = dialog.page("processor")
+    assert isinstance(page, ProcessorPage)
+    for expected in (page.model, page.accelerator, page.clock, dialog.ok):
+        keys(dialog.focusWidget(), Qt.Key.Key_Tab)
+        assert dialog.focusWidget() is expected

@@ -1,0 +1,147 @@
+"""The PCI side of the whole board, as a guest's driver sees it through the ports."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from engine import Machine, MachineConfig
+from engine.devices.device import ResetKind
+
+CONFIG_ADDRESS, CONFIG_DATA = 0xCF8, 0xCFC
+COMMAND, BAR0, BAR1, BAR2 = 0x04, 0x10, 0x14, 0x18
+HOST, ISA, IDE, DISPLAY = 0x00, 0x08, 0x09, 0x10
+
+
+class Guest:
+    """A machine after POST, stopped, with its ports at hand."""
+
+    def __init__(self, vm: Machine) -> None:
+        self.vm = vm
+        self.board = vm.board
+        self.bus = vm.board.bus
+
+    def read(self, function: int, register: int, size: int = 4) -> int:
+        self.bus.port_write(CONFIG_ADDRESS, 0x80000000 | function << 8 | register & 0xFC, 4)
+        return self.bus.port_read(CONFIG_DATA + (register & 3), size)
+
+    def write(self, function: int, register: int, value: int, size: int = 4) -> None:
+        self.bus.port_write(CONFIG_ADDRESS, 0x80000000 | function << 8 | register & 0xFC, 4)
+        self.bus.port_write(CONFIG_DATA + (register & 3), value, size)
+
+
+@pytest.fixture
+def guest() -> Iterator[Guest]:
+    with Machine(MachineConfig(memory_mb=16, clock="instructions", video_memory_mb=4)) as vm:
+        vm.power_on()
+        vm.screen.wait_for_text("No bootable device", 30)
+        yield Guest(vm)
+
+
+def test_who_answers(guest: Guest) -> None:
+    found = {f: guest.read(f, 0) for f in range(256) if guest.read(f, 0) != 0xFFFFFFFF}
+    assert found[HOST] == 0x12378086 and found[ISA] == 0x70008086
+    assert found[IDE] == 0x70108086 and found[DISPLAY] == 0x040515AD
+    assert guest.read(DISPLAY, 0x08) >> 8 == 0x030000
+    guest.bus.port_write(CONFIG_ADDRESS, 0x80010000, 4)  # bus 1
+    assert guest.bus.port_read(CONFIG_DATA, 4) == 0xFFFFFFFF
+    guest.bus.port_write(CONFIG_ADDRESS, 0, 4)  # not enabled
+    assert guest.bus.port_read(CONFIG_DATA, 4) == 0xFFFFFFFF
+
+
+def test_post_gave_addresses_and_interrupts(guest: Guest) -> None:
+    assert guest.read(DISPLAY, BAR1) & ~0xF == 0xE0000000
+    ports = guest.read(DISPLAY, BAR0) & ~3
+    guest.bus.port_write(ports, 15, 4)
+    assert guest.bus.port_read(ports + 1, 4) == 4 << 20  # SVGA_REG_VRAM_SIZE
+    line = guest.read(DISPLAY, 0x3C, 1)
+    assert line in (10, 11) and guest.bus.port_read(0x4D1, 1) & 1 << line - 8
+    assert guest.read(ISA, 0x60 + 2, 1) in (10, 11)
+
+
+def test_sizes_are_found_by_writing_all_ones_even_with_decoding_on(guest: Guest) -> None:
+    base = guest.read(DISPLAY, BAR1)
+    guest.write(DISPLAY, BAR1, 0xFFFFFFFF)
+    assert guest.read(DISPLAY, BAR1) == 0xFFC00008
+    guest.write(DISPLAY, BAR1, base)
+    guest.bus.write_memory(base & ~0xF, b"pixels")
+    assert guest.bus.read_memory(base & ~0xF, 6) == b"pixels"
+    assert guest.bus.read_memory(0xFFFFFFF0, 1) == b"\xea"  # the reset vector is still there
+
+
+@pytest.mark.parametrize("base", [0, 0x100000, 0xFFC00000, 0xFEC00000])
+def test_a_window_over_ram_or_rom_stays_closed(guest: Guest, base: int) -> None:
+    guest.bus.write_memory(0x100000, b"RAM")
+    guest.write(DISPLAY, BAR1, base)
+    assert guest.bus.read_memory(0x100000, 3) == b"RAM"
+    assert guest.bus.read_memory(0xFFFFFFF0, 1) == b"\xea"
+    guest.write(DISPLAY, BAR1, 0xE8000000)
+    guest.bus.write_memory(0xE8000000, b"pixels")
+    assert guest.bus.read_memory(0xE8000000, 6) == b"pixels"
+
+
+def test_windows_on_top_of_each_other(guest: Guest) -> None:
+    guest.write(DISPLAY, BAR2, guest.read(DISPLAY, BAR1) & ~0xF)
+    guest.bus.write_memory(0xE0000000, b"pixels")
+    assert guest.bus.read_memory(0xE0000000, 6) == b"pixels"
+    guest.write(DISPLAY, BAR0, 0x60)  # the keyboard controller's ports
+    assert guest.bus.port_read(0x64, 1) != 0xFF
+    guest.write(DISPLAY, BAR0, 0xD000)
+    guest.bus.port_write(0xD000, 0, 4)
+    assert guest.bus.port_read(0xD001, 4) == 0x90000002
+
+
+def test_decoding_off_closes_windows(guest: Guest) -> None:
+    guest.write(DISPLAY, COMMAND, 0, 2)
+    assert guest.bus.read_memory(0xE0000000, 4) == b"\xff" * 4
+    guest.write(DISPLAY, COMMAND, 2, 2)
+    assert guest.bus.read_memory(0xE0000000, 4) != b"\xff" * 4
+
+
+def test_shadow_ram(guest: Guest) -> None:
+    rom = guest.bus.read_memory(0xF0000, 64)
+    guest.write(HOST, 0x59, 0x20, 1)  # reads from ROM, writes to RAM: how a BIOS copies itself
+    guest.bus.write_memory(0xF0000, rom[:63] + b"!")
+    assert guest.bus.read_memory(0xF0000, 64) == rom
+    guest.write(HOST, 0x59, 0x10, 1)  # RAM, read only
+    assert guest.bus.read_memory(0xF0000, 64) == rom[:63] + b"!"
+    guest.bus.write_memory(0xF0000, b"no")
+    assert guest.bus.read_memory(0xF0000, 2) == rom[:2]
+    guest.write(HOST, 0x5D, 0x33, 1)  # D8000h and DC000h: plain RAM
+    guest.bus.write_memory(0xDC000, b"upper memory")
+    assert guest.bus.read_memory(0xDC000, 12) == b"upper memory"
+    guest.write(HOST, 0x5D, 0, 1)
+    assert guest.bus.read_memory(0xDC000, 4) == b"\xff" * 4
+    guest.board.reset(ResetKind.BUS)
+    assert guest.bus.read_memory(0xF0000, 64) == rom
+
+
+def test_smram_lock(guest: Guest) -> None:
+    guest.write(HOST, 0x72, 0x1A | 0x40, 1)
+    assert not guest.read(HOST, 0x72, 1) & 0x40 or guest.read(HOST, 0x72, 1) & 0x10
+    guest.write(HOST, 0x72, 0x40, 1)
+    assert guest.read(HOST, 0x72, 1) & 0x50 == 0x10
+
+
+def test_reset_control_register(guest: Guest) -> None:
+    guest.bus.port_write(0xCF9, 0x02, 1)
+    guest.bus.port_write(0xCF9, 0x06, 1)
+    guest.vm.run_for(0.5)
+    guest.vm.screen.wait_for_text("No bootable device", 30)
+    assert guest.read(DISPLAY, BAR1) & ~0xF == 0xE0000000
+
+
+def test_pci_state_is_taken_over(guest: Guest) -> None:
+    guest.write(DISPLAY, BAR1, 0xE8000000)
+    guest.write(HOST, 0x5D, 0x33, 1)
+    states = {name: guest.board.devices[name].save() for name in ("host_bridge", "display_function", "pci")}
+    with Machine(MachineConfig(memory_mb=16, clock="instructions", video_memory_mb=4)) as vm:
+        vm.power_on()
+        for name, state in states.items():
+            vm.board.devices[name].load(state)
+        other = Guest(vm)
+        other.bus.write_memory(0xE8000000, b"pixels")
+        other.bus.write_memory(0xDC000, b"upper")
+        assert other.bus.read_memory(0xE8000000, 6) == b"pixels"
+        assert other.bus.read_memory(0xDC000, 5) == b"upper"
