@@ -60,8 +60,7 @@ const Op* fxsave(Interpreter& cpu, const Op* op) {
     for (unsigned i = 0; i < 8; ++i) put<Xmm>(image, XMM_REGISTERS + REGISTER_BYTES * i, state.xmm[i]);
   }
   // All of the 512 bytes must be writable before the first is written.
-  cpu.check_write<uint8_t>(segment, offset);
-  cpu.check_write<uint8_t>(segment, offset + 511);
+  check_write_range(cpu, segment, offset, 512);
   const uint32_t end = sse ? RESERVED : XMM_REGISTERS;
   for (uint32_t at = 0; at < end; at += REGISTER_BYTES) cpu.write<Xmm>(segment, offset + at, get<Xmm>(image, at));
   return NEXT(cpu, op);

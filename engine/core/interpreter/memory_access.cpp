@@ -168,6 +168,13 @@ void check_write_linear(Interpreter& cpu, uint32_t linear, uint32_t size) {
   if ((linear & ~PAGE_MASK) + size > PAGE_SIZE) fill_write(cpu, (linear + size - 1) & PAGE_MASK, cpu.tlb_set_);
 }
 
+void check_write_range(Interpreter& cpu, SegmentRegister segment, uint32_t offset, uint32_t bytes) {
+  const uint32_t linear = cpu.linear_address(segment, offset, bytes, Access::write);
+  const uint32_t last_page = (linear + bytes - 1) & PAGE_MASK;
+  check_write_linear(cpu, linear, 1);
+  if ((linear & PAGE_MASK) != last_page) check_write_linear(cpu, last_page, 1);
+}
+
 template uint8_t read_slow(Interpreter&, SegmentRegister, uint32_t);
 template uint16_t read_slow(Interpreter&, SegmentRegister, uint32_t);
 template uint32_t read_slow(Interpreter&, SegmentRegister, uint32_t);

@@ -95,6 +95,8 @@ inline void Interpreter::write_system(uint32_t linear, T value) {
 
 // Faults as a write would, before anything is read.
 void check_write_linear(Interpreter& cpu, uint32_t linear, uint32_t size);
+// The same for a range of at most a page and a byte more: everything an instruction stores in pieces.
+void check_write_range(Interpreter& cpu, SegmentRegister segment, uint32_t offset, uint32_t bytes);
 
 template <typename T>
 inline void Interpreter::check_write(SegmentRegister segment, uint32_t offset) {
