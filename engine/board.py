@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol, TypeVar
 
 from engine import _core, resources
-from engine.board_bus import attach, attach_map, movable_ports
+from engine.board_bus import attach, attach_map, movable_map, movable_rom
 from engine.config import FloppyConfig, MachineConfig, SerialConfig
 from engine.console.keyboard import Keyboard, bios_buffer_has_room
 from engine.console.mouse import Mouse
 from engine.console.screen import Screen
 from engine.console.serial import SerialConsole
+from engine.devices import io_apic_82093aa as io_apic
 from engine.devices.ata_disk import AtaDisk
 from engine.devices.atapi_cdrom import AtapiCdrom
 from engine.devices.debug_ports import DebugPorts
@@ -30,13 +31,17 @@ from engine.devices.floppy_drive import FloppyDrive
 from engine.devices.host_bridge_i440fx import HostBridge
 from engine.devices.ide_controller import IdeController
 from engine.devices.ide_function_piix3 import IdeFunction
-from engine.devices.interrupt_controller_8259 import InterruptControllers
+from engine.devices.interrupt_controller_8259 import CASCADE_IR, InterruptControllers
+from engine.devices.io_apic_82093aa import IoApic82093aa
 from engine.devices.isa_bridge_piix3 import IsaBridge
 from engine.devices.keyboard_controller_8042 import KeyboardController8042
+from engine.devices.local_apic import LocalApic
 from engine.devices.parallel_port import ParallelPort
 from engine.devices.pc_speaker import PcSpeaker
 from engine.devices.pci_bus import PciBus
 from engine.devices.pci_display import DisplayFunction
+from engine.devices.pci_function import Window
+from engine.devices.power_management_piix4 import PowerManagement
 from engine.devices.ps2_keyboard import Ps2Keyboard
 from engine.devices.ps2_mouse import Ps2Mouse
 from engine.devices.rtc_cmos_mc146818 import RtcCmos
@@ -52,6 +57,7 @@ from engine.disks.probe import open_disk
 from engine.errors import HostResourceError, MachineError
 from engine.firmware import Firmware, FirmwareBoard
 from engine.firmware.linux_boot import LinuxImage
+from engine.firmware.user_rom import VIDEO_ROM_BYTES, UserRom, read_rom
 from engine.shadow_ram import ShadowRam
 
 Result = TypeVar("Result")
@@ -102,8 +108,13 @@ class Board:
         self._make_core()
         clock, bus, memory = self.clock, self.bus, self.memory
 
-        # -- Interrupts: the controllers' output is the processor's INTR pin.
-        self.pic = pic = InterruptControllers(output=self.cpu.set_intr)
+        # -- Interrupts: the 8259 pair's output is the processor's INTR pin, or LINT0 of its local APIC.
+        self.local_apic, self.io_apic = self._make_apics()
+        self.pic = pic = InterruptControllers(output=self._interrupt_output)
+        if self.io_apic is not None:
+            for irq in range(16):
+                if irq != CASCADE_IR:
+                    pic.wire(irq).connect(self.io_apic.input(resources.IO_APIC_INPUTS.get(irq, irq)))
         self.coprocessor_irq = pic.wire(resources.COPROCESSOR.irq).line()
         self.cpu.set_wires(pic.acknowledge, self._run_posted, self.coprocessor_irq.set)
 
@@ -118,6 +129,10 @@ class Board:
         self.pci.ports_are_free = bus.ports_are_free
         self.host_bridge = HostBridge(config.memory_mb, lambda *segment: self.shadow_ram.set(*segment))
         self.ide_function = IdeFunction()
+        self.power_management = PowerManagement(clock, pic.wire(resources.SCI_IRQ).line(), host.request_power_off)
+        self.power_management.ports_are_free = bus.ports_are_free
+        self.power_management.place_pm = movable_map(bus, self.power_management.port_map(), "power management")
+        self.power_management.place_smb = movable_map(bus, self.power_management.smb_port_map(), "SMBus")
 
         # -- Time
         self.speaker = PcSpeaker(clock)
@@ -151,9 +166,10 @@ class Board:
         self.vga = Vga(memory, bus, clock, vram_mb=config.video_memory_mb, frame_ready=host.frame_ready, lfb_base=None)
         self.display_function = DisplayFunction(
             config.video_memory_mb * MEGABYTE,
-            place_ports=movable_ports(bus, self.vga.svga, "display adapter"),
+            place_ports=movable_map(bus, self.vga.svga.port_map(), "display adapter"),
             place_frame_buffer=self.vga.map_linear_frame_buffer,
             place_fifo=self.vga.map_fifo,
+            expansion_rom=self._video_rom(),
         )
         self.screen = Screen(self.vga, host.wait_until, host.call)
 
@@ -189,7 +205,7 @@ class Board:
         self._attach()
 
         # -- Firmware
-        self.firmware = Firmware(
+        self.firmware = self._make_firmware(
             FirmwareBoard(
                 memory=memory,
                 bus=bus,
@@ -206,6 +222,8 @@ class Board:
                 power_off=host.request_power_off,
                 activity=host.activity,
                 save_nvram=self._save_nvram,
+                has_apics=self.local_apic is not None,
+                cpu_identification=_core.model_identification(config.cpu_model),
                 linux=self._linux_image(),
                 linear_frame_buffer=resources.LINEAR_FRAME_BUFFER,
             )
@@ -233,7 +251,44 @@ class Board:
             **{f"serial{index}": chip for index, chip in enumerate(self.serial_chips)},
         }
 
+        if self.local_apic is not None and self.io_apic is not None:
+            self.devices |= {"local_apic": self.local_apic, "io_apic": self.io_apic}
+
     # -- Parts
+
+    def _make_firmware(self, board: FirmwareBoard) -> Firmware | UserRom:
+        return Firmware(board) if self.config.firmware is None else UserRom(board, self.config.firmware)
+
+    def _video_rom(self) -> Window | None:
+        """The display adapter's expansion ROM, for a firmware that is not ours."""
+        path = self.config.video_firmware
+        if path is None:
+            return None
+        memory = self.memory
+        image = read_rom(path, VIDEO_ROM_BYTES, VIDEO_ROM_BYTES)
+        offset = memory.allocate(len(image))
+        memory.backing[offset : offset + len(image)] = image
+        place = movable_rom(memory, offset, len(image))
+        return Window("memory", len(image), place)
+
+    def _make_apics(self) -> tuple[LocalApic | None, IoApic82093aa | None]:
+        if not self.config.apic or not _core.model_has_local_apic(self.config.cpu_model):
+            return None, None
+        local = LocalApic(self.clock)
+        chip = IoApic82093aa(local.message)
+        local.native.connect(self.cpu, self.bus, chip.end_of_interrupt)
+        self._closers.append(local.native.disconnect)
+        self.bus.attach_mmio(io_apic.BASE, io_apic.PAGE_BYTES, "I/O APIC", chip.read, chip.write)
+        self._from_8259 = chip.input(resources.IO_APIC_8259)
+        return local, chip
+
+    def _interrupt_output(self, level: bool) -> None:
+        """The 8259 pair's INT pin."""
+        if self.local_apic is None:
+            self.cpu.set_intr(level)
+        else:
+            self.local_apic.set_lint0(level)
+            self._from_8259(level)
 
     def _make_core(self) -> None:
         config = self.config
@@ -349,6 +404,7 @@ class Board:
     def _attach(self) -> None:
         bus = self.bus
         attach(bus, self.pci, 0, "PCI bus")
+        attach_map(bus, self.power_management.apm_port_map(), 0, "power management")
         attach(bus, self.pic, 0, "interrupt controllers")
         attach(bus, self.timer, resources.TIMER.ports[0], "timer")
         attach(bus, self.rtc, resources.RTC.ports[0], "real-time clock")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from engine._core import Bus
+from engine._core import Bus, PhysicalMemory
 from engine.bus import HasPorts, NativePort, Port, PortRange
 
 
@@ -13,8 +13,8 @@ def attach(bus: Bus, device: HasPorts, base: int, name: str) -> None:
     attach_map(bus, device.port_map(), base, name)
 
 
-def movable_ports(bus: Bus, device: HasPorts, name: str) -> Callable[[int | None], None]:
-    """Attaches a device's port map wherever a PCI base address says, and takes it off again (None)."""
+def movable_map(bus: Bus, port_map: Sequence[Port | PortRange], name: str) -> Callable[[int | None], None]:
+    """Attaches a port map wherever a PCI base address says, and takes it off again (None)."""
     attached: list[tuple[int, int]] = []
 
     def place(base: int | None) -> None:
@@ -22,16 +22,30 @@ def movable_ports(bus: Bus, device: HasPorts, name: str) -> Callable[[int | None
             bus.detach_ports(first, count)
         attached.clear()
         if base is not None:
-            attach(bus, device, base, name)
-            for entry in device.port_map():
+            attach_map(bus, port_map, base, name)
+            for entry in port_map:
                 attached.append((base + entry.offset, entry.count if isinstance(entry, PortRange) else 1))
 
     return place
 
 
-def attach_map(bus: Bus, port_map: object, base: int, name: str) -> None:
+def movable_rom(memory: PhysicalMemory, offset: int, length: int) -> Callable[[int | None], None]:
+    """Maps part of the backing, read only, wherever a PCI base address says, and takes it off again (None)."""
+    mapped: list[int] = []
+
+    def place(base: int | None) -> None:
+        for old in mapped:
+            memory.unmap(old, length)
+        mapped.clear()
+        if base is not None:
+            memory.map_backed(base, length, offset, memory.PAGE_READ)
+            mapped.append(base)
+
+    return place
+
+
+def attach_map(bus: Bus, port_map: Sequence[Port | PortRange | NativePort], base: int, name: str) -> None:
     """Registers one port map (some devices have several) at ``base``."""
-    assert isinstance(port_map, list | tuple)
     for entry in port_map:
         if isinstance(entry, Port):
             bus.attach_register(

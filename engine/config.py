@@ -103,7 +103,10 @@ class MachineConfig:
     networks: Sequence[NetworkConfig] = ()
     boot_order: Sequence[str] = ("floppy", "cdrom", "disk")
     video_memory_mb: int = 16
+    apic: bool = True  # local APIC (of processors that have one) and I/O APIC beside the 8259 pair
     sound: bool = True
+    firmware: Path | None = None  # BIOS image in place of ours
+    video_firmware: Path | None = None  # video BIOS for it, the display adapter's expansion ROM
     kernel: Path | None = None  # Linux image that is started before any boot device
     initrd: Path | None = None
     kernel_command_line: str = ""
@@ -189,6 +192,8 @@ class MachineConfig:
             )
         for index, network in enumerate(self.networks):
             choice(network.kind, NETWORK_KINDS, f"network[{index}].kind")
+        if self.firmware is not None:
+            check(self.kernel is None, "kernel", "Only the built-in firmware starts kernels by itself.")
         for path, needs_kernel in (("initrd", self.initrd), ("kernel_command_line", self.kernel_command_line)):
             check(not needs_kernel or self.kernel is not None, path, "There is no kernel that it is for.")
         for index, device in enumerate(self.boot_order):

@@ -79,12 +79,15 @@ _TOP: Final[dict[str, _Key]] = {
     "accelerator": _Key(str, f"How guest code is run: {', '.join(limits.ACCELERATORS)}."),
     "clock": _Key(str, '"realtime", or "instructions" for runs that repeat exactly.'),
     "boot_order": _Key(list, f"Where to look for a system, in order: {', '.join(limits.BOOT_DEVICES)}."),
+    "firmware": _Key(str, "BIOS image in place of the built-in one.", always=False),
+    "video_firmware": _Key(str, "Video BIOS image for it.", always=False),
     "kernel": _Key(str, "Linux kernel (bzImage) that is started before any boot device.", always=False),
     "initrd": _Key(str, "Its initial RAM disk.", always=False),
     "kernel_command_line": _Key(str, "What the kernel is told.", always=False),
     "video_memory_mb": _Key(
         int, f"Memory of the display adapter in MB, {limits.MIN_VIDEO_MEMORY_MB} to {limits.MAX_VIDEO_MEMORY_MB}."
     ),
+    "apic": _Key(bool, "Local APIC and I/O APIC, for processors that can have them."),
     "sound": _Key(bool),
     "nvram": _Key(str, "File that keeps CMOS memory and BIOS Setup."),
     "debug_port": _Key(str, "File that receives what the guest writes to port E9h.", always=False),
@@ -163,7 +166,7 @@ def settings_from_values(values: Mapping[str, Any], folder: Path, problems: list
     machine: dict[str, Any] = {
         key: value for key, value in checked.items() if key in MachineConfig.__dataclass_fields__
     }
-    for key in ("kernel", "initrd", "nvram", "debug_port"):
+    for key in ("firmware", "video_firmware", "kernel", "initrd", "nvram", "debug_port"):
         if key in machine:
             machine[key] = _resolve(machine[key], folder, key, found)
     for kind, plural in _PLURALS.items():

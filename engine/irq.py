@@ -10,11 +10,15 @@ from collections.abc import Callable
 
 
 class IrqWire:
-    """One input of an interrupt controller; the OR of its owners."""
+    """A wire to one or more inputs of interrupt controllers; the OR of its owners."""
 
     def __init__(self, changed: Callable[[bool], None]) -> None:
-        self._changed = changed
+        self._changed = [changed]
         self._high: set[IrqLine] = set()
+
+    def connect(self, changed: Callable[[bool], None]) -> None:
+        """Leads the wire to one more input; that one hears of changes from now on."""
+        self._changed.append(changed)
 
     def line(self) -> IrqLine:
         """A new owner's end of the wire, low."""
@@ -28,7 +32,8 @@ class IrqWire:
             self._high.discard(line)
         after = bool(self._high)
         if before != after:
-            self._changed(after)
+            for changed in self._changed:
+                changed(after)
 
 
 class IrqLine:

@@ -34,13 +34,24 @@ SERIAL: Final = (
 PARALLEL: Final = (Resource((0x378,), irq=7),)
 COPROCESSOR: Final = Resource((0x0F0,), irq=13)
 
+# Where ISA interrupts end at the I/O APIC when it is not the input of the same number; the 8259 pair has one too.
+IO_APIC_INPUTS: Final = {0: 2}
+IO_APIC_ID: Final = 1
+IO_APIC_8259: Final = 0
+
 # PCI functions by device and function number, as the board names them.
 PCI_FUNCTIONS: Final = {
     (0, 0): "host_bridge",
     (1, 0): "isa_bridge",
     (1, 1): "ide_function",
+    (1, 3): "power_management",
     (2, 0): "display_function",
 }
 # The linear frame buffer: the first window that the firmware gives out.
 LINEAR_FRAME_BUFFER: Final = 0xE0000000
 ROM_BYTES: Final = 128 * 1024
+
+# Power management: where the firmware puts its registers, and the system control interrupt.
+PM_BASE: Final = 0x600
+SMB_BASE: Final = 0x700
+SCI_IRQ: Final = 9

@@ -72,6 +72,8 @@ def _add_options(parser: Parser) -> None:
     )
     parts.add_argument("--cdrom", type=image_file, action="append", default=[], metavar="F", help="ISO image")
     parts.add_argument("--disk", type=image_file, action="append", default=[], metavar="F", help="hard disk image")
+    parts.add_argument("--firmware", type=image_file, metavar="F", help="BIOS image in place of the built-in one")
+    parts.add_argument("--video-firmware", type=image_file, metavar="F", help="video BIOS image for it")
     parts.add_argument("--kernel", type=image_file, metavar="F", help="Linux kernel, started before any boot device")
     parts.add_argument("--initrd", type=image_file, metavar="F", help="its initial RAM disk")
     parts.add_argument("--append", metavar="S", help="its command line")
@@ -121,6 +123,8 @@ def _with_options(config: MachineConfig, options: argparse.Namespace) -> Machine
         ("accelerator", options.accelerator),
         ("clock", options.clock),
         ("debug_port", options.debug_port.absolute() if options.debug_port else None),
+        ("firmware", options.firmware),
+        ("video_firmware", options.video_firmware),
         ("kernel", options.kernel),
         ("initrd", options.initrd),
         ("kernel_command_line", options.append),

@@ -22,6 +22,7 @@
 #include "interpreter/interpreter.h"
 #include "physical_memory.h"
 #include "post_code_port.h"
+#include "python_calls.h"
 #include "vcpu.h"
 
 namespace nb = nanobind;
@@ -29,31 +30,6 @@ using namespace nb::literals;
 
 namespace bancada {
 namespace {
-
-// Keeps a Python object alive from C++ code that does not hold the GIL.
-using Held = std::shared_ptr<nb::object>;
-
-Held hold(nb::object object) {
-  if (object.is_none()) return nullptr;
-  return Held(new nb::object(std::move(object)), [](nb::object* held) {
-    nb::gil_scoped_acquire gil;
-    delete held;
-  });
-}
-
-uint32_t to_register(const nb::object& value) {
-  return static_cast<uint32_t>(PyLong_AsUnsignedLongMask(value.ptr()));
-}
-
-template <typename Body>
-void in_python(Body body) {
-  nb::gil_scoped_acquire gil;
-  try {
-    body();
-  } catch (...) {
-    HandlerFailure::record();
-  }
-}
 
 // Memory handed over for writing or for one write, from any contiguous bytes-like object.
 class Buffer {

@@ -17,6 +17,12 @@ uint32_t all_ones(int size) {
   return size == 4 ? 0xFFFFFFFFu : (1u << (size * 8)) - 1;
 }
 
+// The widest aligned access to a device that `length` bytes leave room for: registers want whole dwords.
+int widest_access(uint32_t physical, uint32_t length) {
+  if (physical % 4 == 0 && length >= 4) return 4;
+  return physical % 2 == 0 && length >= 2 ? 2 : 1;
+}
+
 std::string hex(uint32_t value) {
   char text[12];
   std::snprintf(text, sizeof text, "%Xh", value);
@@ -87,6 +93,10 @@ void Bus::attach_mmio(uint32_t physical, uint32_t length, std::shared_ptr<MmioHa
 void Bus::detach_mmio(uint32_t physical, uint32_t length) {
   std::erase_if(mmio_, [&](const MmioRange& range) { return range.first == physical; });
   memory_.unmap(physical, length);
+}
+
+bool Bus::is_unmapped(uint32_t physical) const {
+  return memory_.flags(physical) == 0;
 }
 
 void Bus::detach_all() {
@@ -192,7 +202,12 @@ void Bus::read_memory(uint32_t physical, uint8_t* to, uint32_t length) {
   while (length > 0) {
     const uint32_t piece = std::min(length, PAGE_SIZE - (physical & (PAGE_SIZE - 1)));
     if (memory_.flags(physical) & PAGE_DEVICE) {
-      for (uint32_t i = 0; i < piece; ++i) to[i] = static_cast<uint8_t>(mmio_read(physical + i, 1));
+      for (uint32_t i = 0; i < piece;) {
+        const int size = widest_access(physical + i, piece - i);
+        const uint32_t value = mmio_read(physical + i, size);
+        std::memcpy(to + i, &value, static_cast<size_t>(size));
+        i += static_cast<uint32_t>(size);
+      }
     } else {
       memory_.read(physical, to, piece);
     }
@@ -206,7 +221,13 @@ void Bus::write_memory(uint32_t physical, const uint8_t* from, uint32_t length) 
   while (length > 0) {
     const uint32_t piece = std::min(length, PAGE_SIZE - (physical & (PAGE_SIZE - 1)));
     if (memory_.flags(physical) & PAGE_DEVICE) {
-      for (uint32_t i = 0; i < piece; ++i) mmio_write(physical + i, from[i], 1);
+      for (uint32_t i = 0; i < piece;) {
+        const int size = widest_access(physical + i, piece - i);
+        uint32_t value = 0;
+        std::memcpy(&value, from + i, static_cast<size_t>(size));
+        mmio_write(physical + i, value, size);
+        i += static_cast<uint32_t>(size);
+      }
     } else {
       memory_.write(physical, from, piece);
     }

@@ -50,6 +50,8 @@ class Bus {
   // Page-granular; maps the pages as PAGE_DEVICE. Throws BusConflict on overlap with another device.
   void attach_mmio(uint32_t physical, uint32_t length, std::shared_ptr<MmioHandler> handler, const std::string& name);
   void detach_mmio(uint32_t physical, uint32_t length);
+  // Neither memory nor a device is at this page.
+  bool is_unmapped(uint32_t physical) const;
 
   // A port nobody answers reads all ones and counts.
   uint32_t port_read(uint16_t port, int size);

@@ -24,7 +24,7 @@ constexpr uint32_t FEATURES_PENTIUM =
     FEATURE_FPU | FEATURE_VME | FEATURE_DE | FEATURE_PSE | FEATURE_TSC | FEATURE_MSR | FEATURE_MCE | FEATURE_CX8;
 
 constexpr uint32_t FEATURES_PENTIUM_PRO =
-    FEATURES_PENTIUM | FEATURE_PAE | FEATURE_MTRR | FEATURE_PGE | FEATURE_MCA | FEATURE_CMOV;
+    FEATURES_PENTIUM | FEATURE_APIC | FEATURE_PAE | FEATURE_MTRR | FEATURE_PGE | FEATURE_MCA | FEATURE_CMOV;
 constexpr uint32_t CR4_PENTIUM_PRO = CR4_PENTIUM | CR4_PAE | CR4_PGE | CR4_PCE;
 constexpr uint8_t TRAITS_PENTIUM_PRO = TRAIT_486 | TRAIT_CR4 | TRAIT_CPUID | TRAIT_RDPMC | TRAIT_P6;
 
@@ -56,8 +56,9 @@ constexpr std::array<char, 49> brand_string(std::string_view text) {
 }
 
 // The 486 is a late one, a DX4: it has CPUID and the virtual-8086 mode extensions.
-// The P6 and later models have their local APIC switched off (CPUID then hides it). The Pentium Pro has no SYSENTER:
-// model 1 never had it. The Pentium 4 is a Northwood: SSE2, no SSE3, no execute-disable bit.
+// The Pentium has its local APIC strapped off, as in boards with one processor. The Pentium Pro has no SYSENTER:
+// model 1 never had it. The Pentium 4 is a Northwood: SSE2, no SSE3, no execute-disable bit. CPUID hides the local APIC
+// when the board leaves it out.
 constexpr CpuFacts TABLE[] = {
     {.model = CpuModel::i386,
      .name = "386",

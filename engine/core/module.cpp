@@ -2,6 +2,7 @@
 #include <nanobind/nanobind.h>
 
 void bind_machine(nanobind::module_& module);
+void bind_apic(nanobind::module_& module);
 void bind_vga(nanobind::module_& module);
 
 NB_MODULE(_core, module) {
@@ -9,5 +10,6 @@ NB_MODULE(_core, module) {
   // The machine takes its cycles apart itself (Machine.close); what is left at exit is no leak worth a report.
   nanobind::set_leak_warnings(false);
   bind_machine(module);
+  bind_apic(module);
   bind_vga(module);
 }

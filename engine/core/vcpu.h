@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <string>
 
@@ -15,6 +16,7 @@ namespace bancada {
 class PhysicalMemory;
 class Bus;
 class Clock;
+class LocalApic;
 
 enum class ExitReason {
   stop_requested,  // request_stop() was called
@@ -74,6 +76,10 @@ class Vcpu {
   }
 
   CpuWires wires;
+  // Null: INTR and NMI are the controllers' own. Set once, before anything runs.
+  std::shared_ptr<LocalApic> local_apic;
+  // The INTA cycle: the vector of the highest request.
+  uint8_t acknowledge_interrupt();
 
  protected:
   void wake() {

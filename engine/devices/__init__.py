@@ -8,7 +8,10 @@ Chipset
     pci_function                    configuration space and base addresses of one function
     host_bridge_i440fx              82441FX: shadow RAM, DRAM rows
     isa_bridge_piix3                PIIX3 function 0: PIRQ routing, reset control
+    power_management_piix4          PIIX4 function 3: ACPI registers, timer, soft off
     interrupt_controller_8259       two cascaded 8259A with edge/level control
+    io_apic_82093aa                 24 inputs that become messages to the local APIC
+    local_apic                      registers of the processor's interrupt controller, and its timer
     timer_8254                      interval timer
     rtc_cmos_mc146818               real-time clock and CMOS memory
     dma_8237                        two 8237A and the page registers

@@ -155,10 +155,9 @@ class _Chip:
                 s.lowest = number
         else:
             s.isr |= bit
-        if not self._is_master:
-            # INT falls with INTA, so that a request still waiting makes a new edge on the master.
-            self._int = False
-            self._output(False)
+        # INT falls with INTA, so that a request still waiting makes a new edge on the master or the I/O APIC.
+        self._int = False
+        self._output(False)
         self.update()
         return number
 

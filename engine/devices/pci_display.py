@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from engine.devices.pci_function import Identity, PciFunction, Window
+from engine.devices.pci_function import EXPANSION_ROM_INDEX, Identity, PciFunction, Window
 from engine.devices.svga_vmware import FIFO_BYTES, PORTS
 
 VENDOR_VMWARE: Final = 0x15AD
@@ -26,6 +26,7 @@ class DisplayFunction(PciFunction):
         place_ports: Callable[[int | None], None],
         place_frame_buffer: Callable[[int | None], None],
         place_fifo: Callable[[int | None], None],
+        expansion_rom: Window | None = None,
     ) -> None:
         identity = Identity(
             VENDOR_VMWARE,
@@ -41,4 +42,6 @@ class DisplayFunction(PciFunction):
             1: Window("memory", aperture, place_frame_buffer, prefetchable=True),
             2: Window("memory", FIFO_BYTES, place_fifo, prefetchable=True),
         }
+        if expansion_rom is not None:
+            windows[EXPANSION_ROM_INDEX] = expansion_rom
         super().__init__(identity, windows)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from engine.devices.device import ResetKind, copy_state
 from engine.errors import StateError
@@ -101,7 +101,7 @@ class PciFunction:
         self._writable[COMMAND : COMMAND + 2] = COMMAND_WRITABLE.to_bytes(2, "little")
         self._writable[INTERRUPT_LINE] = 0xFF
         for index, window in self._windows.items():
-            mask = ~(window.length - 1) & (0xFFFF if window.kind == "io" else 0xFFFFFFFF)
+            mask = ~(window.length - 1) & 0xFFFFFFFF
             if index == EXPANSION_ROM_INDEX:
                 mask |= ROM_ENABLE
             at = _register_of(index)
@@ -145,10 +145,10 @@ class PciFunction:
         self._place_windows()
         self.configuration_changed(0, CONFIGURATION_BYTES)
 
-    def save(self) -> FunctionState:
+    def save(self) -> Any:
         return copy_state(self._s)
 
-    def load(self, state: FunctionState) -> None:
+    def load(self, state: Any) -> None:
         """Raises StateError."""
         if not isinstance(state, FunctionState) or len(state.configuration) != CONFIGURATION_BYTES:
             raise StateError("The saved state of a PCI device is of another kind.")
@@ -215,7 +215,7 @@ class PciFunction:
         enable = COMMAND_IO if window.kind == "io" else COMMAND_MEMORY
         if not self.command & enable or (index == EXPANSION_ROM_INDEX and not value & ROM_ENABLE):
             return None
-        return value & ~(window.length - 1) & (0xFFFF if window.kind == "io" else 0xFFFFFFFF)
+        return value & ~(window.length - 1) & 0xFFFFFFFF
 
     def _place_windows(self) -> None:
         wanted = {index: self._wanted(index) for index in self._windows}

@@ -6,6 +6,7 @@ files below, which sees the caller's registers and memory as a ``Call``.
 Frame
     board               FirmwareBoard: what the firmware is given
     bios                Firmware: installs the ROM, resets, saves, loads
+    user_rom            a BIOS image of the person's own
     assembler           emits 16-bit code for the ROM
     rom                 entry points, stubs and tables of both ROMs
     mailbox_layout      ports, frame, service and status numbers
@@ -17,6 +18,13 @@ Frame
     memory_map          the address map of E820h
     settings            what Setup keeps in CMOS, and the PC/AT's CMOS bytes
     chipset_init        chips, vectors and data area at power-on
+    system_tables       puts the tables below into the ROM at E0000h
+    acpi_tables         RSDP, RSDT, FADT, FACS, MADT
+    acpi_dsdt           the DSDT
+    aml                 ACPI machine language
+    mp_table            MultiProcessor tables
+    pci_routing_table   $PIR
+    smbios_tables       SMBIOS
     pci_configuration   PCI configuration space through the ports
     pci_resources       addresses and interrupts of PCI functions
     idle                tells waiting from working

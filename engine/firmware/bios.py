@@ -19,10 +19,25 @@ from engine.firmware.int16_keyboard import KeyboardState
 from engine.firmware.int19_boot import BootState
 from engine.firmware.mailbox import Mailbox, MailboxState
 from engine.firmware.post import PostState
-from engine.firmware.rom import SYSTEM_ROM_BYTES, SYSTEM_SEGMENT, VIDEO_ROM_BYTES, VIDEO_SEGMENT, build_rom
+from engine.firmware.rom import (
+    FIRMWARE_VERSION,
+    RELEASE_DATE,
+    SYSTEM_ROM_BYTES,
+    SYSTEM_SEGMENT,
+    VIDEO_ROM_BYTES,
+    VIDEO_SEGMENT,
+    build_rom,
+)
 from engine.firmware.services import Services
 from engine.firmware.settings import Values
 from engine.firmware.setup import SetupState
+from engine.firmware.system_tables import (
+    ENTRY_POINTS_ADDRESS,
+    ENTRY_POINTS_BYTES,
+    TABLES_ADDRESS,
+    TABLES_BYTES,
+    system_tables,
+)
 from engine.firmware.vbe_modes import modes_for
 from engine.firmware.video_adapter import VbeScreen
 from engine.firmware.video_text import BellState
@@ -68,7 +83,18 @@ class Firmware:
         offset = memory.allocate(SYSTEM_ROM_BYTES + VIDEO_ROM_BYTES)
         memory.backing[offset : offset + SYSTEM_ROM_BYTES] = self.roms.system
         memory.backing[offset + SYSTEM_ROM_BYTES : offset + SYSTEM_ROM_BYTES + VIDEO_ROM_BYTES] = self.roms.video
+        tables = memory.allocate(TABLES_BYTES)
+        memory.backing[tables : tables + TABLES_BYTES], entry_points = system_tables(
+            self._board.config,
+            self._board.has_apics,
+            self._board.cpu_identification,
+            FIRMWARE_VERSION,
+            RELEASE_DATE.decode(),
+        )
+        at = offset + ENTRY_POINTS_ADDRESS - SYSTEM_SEGMENT * 16
+        memory.backing[at : at + ENTRY_POINTS_BYTES] = entry_points
         roms = [
+            (TABLES_ADDRESS, TABLES_BYTES, tables),
             (SYSTEM_SEGMENT * 16, SYSTEM_ROM_BYTES, offset),
             (VIDEO_SEGMENT * 16, VIDEO_ROM_BYTES, offset + SYSTEM_ROM_BYTES),
         ]

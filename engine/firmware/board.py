@@ -162,6 +162,8 @@ class FirmwareBoard:
     power_off: Callable[[], None]
     activity: Callable[[str, bool], None] = _no_activity
     save_nvram: Callable[[], None] = _nothing  # writes the CMOS to the host's NVRAM file
+    cpu_identification: tuple[int, int, str] = (0, 0, "")  # CPUID's signature and features, the processor's name
+    has_apics: bool = False  # local APIC and I/O APIC
     linux: LinuxBoot | None = None  # started before any boot device
     linear_frame_buffer: int = resources.LINEAR_FRAME_BUFFER
 

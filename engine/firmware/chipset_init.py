@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
+from engine.devices import local_apic
 from engine.firmware import bios_data_area as bda
 from engine.firmware import pci_resources
+from engine.firmware.acpi_tables import facs
 from engine.firmware.board import FirmwareBoard
 from engine.firmware.guest_memory import GuestMemory
 from engine.firmware.int13_disk import VECTOR_DISKETTE_TABLE, DiskServices
@@ -17,6 +19,7 @@ from engine.firmware.rom import (
     VIDEO_SEGMENT,
 )
 from engine.firmware.settings import Values
+from engine.firmware.system_tables import FACS_ADDRESS
 
 # Entry points at their classic offsets in segment F000h; the others are labels of the ROM.
 _FIXED_VECTORS: Final = {
@@ -31,6 +34,7 @@ _LABELLED_VECTORS: Final = {
 _UNUSED_VECTORS: Final = range(0x60, 0x68)  # left zero: for programs
 _MASTER_MASK: Final = 0xB8  # open: timer, keyboard, cascade, floppy
 _SLAVE_MASK: Final = 0x8E  # open: RTC, mouse, coprocessor, primary IDE
+_SPURIOUS_VECTOR: Final = 0x0F  # where the 8259 pair has its own
 _EQUIPMENT_FPU: Final = 0x0002
 _EQUIPMENT_MOUSE: Final = 0x0004
 _EQUIPMENT_COLOUR_80: Final = 0x0020
@@ -47,6 +51,7 @@ class ChipsetInit:
 
     def chips(self) -> None:
         """Interrupt controllers, timer, DMA, keyboard controller, RTC, floppy motors."""
+        self.interrupt_mode()
         write = self._board.bus.port_write
         for port, vector, cascade, mask in ((0x20, 0x08, 0x04, _MASTER_MASK), (0xA0, 0x70, 0x02, _SLAVE_MASK)):
             for offset, value in ((0, 0x11), (1, vector), (1, cascade), (1, 0x01), (1, mask)):
@@ -66,6 +71,17 @@ class ChipsetInit:
         self._keyboard_controller()
         write(0x3F2, 0x0C, 1)
         write(0xF0, 0, 1)
+
+    def interrupt_mode(self) -> None:
+        """Virtual wire mode (MP specification 3.6.2.2): the local APIC passes the 8259 pair and NMI on."""
+        if not self._board.has_apics:
+            return
+        for register, value in (
+            (local_apic.SVR, local_apic.SVR_ENABLE | _SPURIOUS_VECTOR),
+            (local_apic.LVT_LINT0, local_apic.LVT_EXT_INT),
+            (local_apic.LVT_LINT1, local_apic.LVT_NMI),
+        ):
+            self._board.bus.write_memory(local_apic.BASE_AT_RESET + register, value.to_bytes(4, "little"))
 
     def _keyboard_controller(self) -> None:
         """Command byte: keyboard interrupt, translation, system flag; the mouse port is off until asked for."""
@@ -116,6 +132,7 @@ class ChipsetInit:
         reset_flag = guest.read_word(bda.RESET_FLAG)
         guest.write(0x400, bytes(0x100))
         guest.write(bda.EBDA_LINEAR, bytes([bda.EBDA_BYTES // 1024]) + bytes(bda.EBDA_BYTES - 1))
+        guest.write(FACS_ADDRESS, facs())
         guest.write_word(bda.RESET_FLAG, reset_flag)
         guest.write_word(bda.EBDA_SEGMENT, bda.EBDA_SEGMENT_VALUE)
         guest.write_word(bda.MEMORY_KIB, bda.BASE_MEMORY_KIB)

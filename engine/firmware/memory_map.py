@@ -24,7 +24,7 @@ def memory_map(ram_bytes: int) -> list[MemoryRange]:
     ranges = [
         MemoryRange(0, bda.EBDA_LINEAR, USABLE),
         MemoryRange(bda.EBDA_LINEAR, 0xA0000 - bda.EBDA_LINEAR, RESERVED),
-        MemoryRange(0xF0000, 0x10000, RESERVED),
+        MemoryRange(0xE0000, 0x20000, RESERVED),
     ]
     if ram_bytes > MEGABYTE:
         ranges.append(MemoryRange(MEGABYTE, ram_bytes - MEGABYTE, USABLE))

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from engine import resources
+from engine.devices import power_management_piix4 as pm
 from engine.firmware.board import FirmwareBus
 from engine.firmware.pci_configuration import PciConfiguration
 
@@ -19,6 +21,7 @@ ISA_BRIDGE_CLASS: Final = 0x0601
 HOST_BRIDGE_CLASS: Final = 0x0600
 _PIRQRC: Final = 0x60
 _ELCR: Final = 0x4D0
+_PIIX4_POWER_MANAGEMENT: Final = 0x71138086
 _COMMAND: Final = 0x04
 _CLASS: Final = 0x0A
 _BASE_ADDRESS: Final = 0x10
@@ -48,6 +51,7 @@ def assign(bus: FirmwareBus) -> None:
             pci.write(request.function, request.register, next_memory, 4)
             next_memory += request.length
     _route(bus, pci, functions)
+    _place_power_management(pci, functions)
     for function in functions:
         wanted = {request.is_port for request in requests if request.function == function}
         command = pci.read(function, _COMMAND, 2) | (0x1 if True in wanted else 0) | (0x2 if False in wanted else 0)
@@ -84,3 +88,15 @@ def _route(bus: FirmwareBus, pci: PciConfiguration, functions: list[int]) -> Non
         if 1 <= pin <= 4:
             line = PIRQ_IRQS[(pin - 1 + (function >> 3)) % 4]
             pci.write(function, _INTERRUPT_LINE, line, 1)
+
+
+def _place_power_management(pci: PciConfiguration, functions: list[int]) -> None:
+    """The PIIX4's registers are not behind base addresses (82371AB data sheet, 7.1)."""
+    for function in functions:
+        if pci.read(function, 0x00, 4) != _PIIX4_POWER_MANAGEMENT:
+            continue
+        pci.write(function, pm.PMBA, resources.PM_BASE | 1, 4)
+        pci.write(function, pm.PMREGMISC, pm.PMREGMISC_PMIOSE, 1)
+        pci.write(function, pm.SMBBA, resources.SMB_BASE | 1, 4)
+        pci.write(function, pm.SMBHSTCFG, pm.SMBHSTCFG_ENABLE, 1)
+        pci.write(function, _INTERRUPT_LINE, resources.SCI_IRQ, 1)

@@ -8,10 +8,12 @@ kept in build/bench.json; the next run shows the ratio to it.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import select
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -56,11 +58,24 @@ def run_diskette(argv: list[str], timeout: float) -> dict[str, tuple[float, str]
                     return finished
         return finished
     finally:
-        process.terminate()
-        try:
-            process.wait(5)
-        except subprocess.TimeoutExpired:
-            process.kill()
+        # The whole session: Bochs runs below a shell and script(1), in a session of its own.
+        _end_session(process.pid)
+        process.wait()
+
+
+def _end_session(leader: int) -> None:
+    """Ends a process and all its descendants."""
+    children: dict[int, list[int]] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            after_name = stat.read_text().rpartition(")")[2].split()
+            children.setdefault(int(after_name[1]), []).append(int(stat.parent.name))
+    doomed = [leader]
+    for pid in doomed:
+        doomed += children.get(pid, [])
+    for pid in doomed:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def measure(job: str, peers: list[Peer], runs: int, timeout: float) -> dict[str, dict[str, list[tuple[float, str]]]]:

@@ -57,7 +57,7 @@ display_library: term
     # Its terminal display wants a terminal, which script(1) gives; the serial port is a file that tail follows.
     line = (
         f"TERM=linux script -qfc 'bochs -q -f {settings} -rc {start}' /dev/null >/dev/null 2>&1 </dev/null & p=$!; "
-        f"trap 'pkill -P $p; kill $p' EXIT TERM; tail -n +1 -s 0.01 -f --pid=$p {serial}"
+        f"tail -n +1 -s 0.01 -f --pid=$p {serial}"
     )
     return ["sh", "-c", line]
 

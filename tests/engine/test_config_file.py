@@ -79,7 +79,14 @@ def test_what_is_written_is_read(file: Path, full: VmSettings) -> None:
     assert 'image = "boot.img"' in text and 'image = "/elsewhere/data.img"' in text
 
 
-UNSET = ("debug_port", "kernel", "initrd", "kernel_command_line")  # written when somebody sets them
+UNSET = (
+    "debug_port",
+    "firmware",
+    "video_firmware",
+    "kernel",
+    "initrd",
+    "kernel_command_line",
+)  # written when somebody sets them
 
 
 def test_every_setting_of_a_new_file_is_in_the_file(file: Path, full: VmSettings) -> None:

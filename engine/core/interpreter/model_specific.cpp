@@ -1,5 +1,6 @@
 // What a processor tells about itself, its time-stamp counter and model-specific registers (SDM vol. 4; vol. 2: CPUID,
 // RDTSC, RDMSR, WRMSR, RDPMC).
+#include "../local_apic.h"
 #include "dispatch.h"
 #include "interpreter.h"
 #include "system_groups.h"
@@ -57,8 +58,9 @@ constexpr uint32_t MSR_MTRR_DEF_TYPE = 0x2FF;
 constexpr uint64_t MTRRCAP_8_VARIABLE_FIXED_WC = 0x508;
 constexpr uint64_t APIC_BASE_BSP = 1u << 8;
 constexpr uint64_t APIC_BASE_ADDRESS = 0xFFFFF000;
-constexpr uint64_t APIC_BASE_AT_RESET = 0xFEE00000;
+constexpr uint64_t APIC_BASE_WITHOUT_APIC = 0xFEE00000;
 constexpr uint64_t MTRR_DEF_TYPE_BITS = 0xCFF;
+constexpr uint32_t CPUID_FEATURES = 1;
 
 uint64_t time_stamp(Interpreter& cpu) {
   static_assert(TSC_HZ == 1'000'000'000, "the counter is guest nanoseconds as they are");
@@ -165,7 +167,10 @@ bool read_msr(Interpreter& cpu, uint32_t index, uint64_t& value) {
   }
   if (!facts.has_trait(TRAIT_P6)) return false;
   if (index == MSR_APIC_BASE) {
-    value = (msr.apic_base != 0 ? msr.apic_base : APIC_BASE_AT_RESET) | APIC_BASE_BSP;
+    if (cpu.local_apic)
+      value = cpu.local_apic->base();
+    else
+      value = (msr.apic_base != 0 ? msr.apic_base : APIC_BASE_WITHOUT_APIC) | APIC_BASE_BSP;
     return true;
   }
   value = 0;
@@ -232,7 +237,8 @@ bool write_msr(Interpreter& cpu, uint32_t index, uint64_t value) {
   }
   if (!facts.has_trait(TRAIT_P6)) return false;
   if (index == MSR_APIC_BASE) {
-    // The local APIC stays off: its enable bit cannot be set again until RESET# (SDM 10.4.3).
+    if (cpu.local_apic) return cpu.local_apic->write_base(value);
+    // Without a local APIC its enable bit cannot be set (SDM 10.4.3).
     msr.apic_base = value & APIC_BASE_ADDRESS;
     return true;
   }
@@ -268,7 +274,13 @@ const Op* wrmsr(Interpreter& cpu, const Op* op) {
   if (!cpu_facts(cpu.model_).has(FEATURE_MSR)) cpu.fault(VECTOR_UD);
   require_cpl0(cpu);
   const uint64_t value = uint64_t{cpu.state_.gpr[EDX]} << 32 | cpu.state_.gpr[EAX];
-  if (!write_msr(cpu, cpu.state_.gpr[ECX], value)) cpu.fault(VECTOR_GP, 0);
+  const uint32_t index = cpu.state_.gpr[ECX];
+  if (!write_msr(cpu, index, value)) cpu.fault(VECTOR_GP, 0);
+  if (index == MSR_APIC_BASE) {
+    // The physical map may be another.
+    cpu.state_.eip = cpu.next_eip();
+    return cpu.leave_block();
+  }
   return NEXT(cpu, op);
 }
 
@@ -294,7 +306,9 @@ const Op* rdpmc(Interpreter& cpu, const Op* op) {
 const Op* cpuid_instruction(Interpreter& cpu, const Op* op) {
   const CpuFacts& facts = cpu_facts(cpu.model_);
   if (!facts.has_trait(TRAIT_CPUID)) cpu.fault(VECTOR_UD);
-  const CpuidResult result = cpuid(facts, cpu.state_.gpr[EAX]);
+  CpuidResult result = cpuid(facts, cpu.state_.gpr[EAX]);
+  const bool has_apic = cpu.local_apic && cpu.local_apic->is_enabled();
+  if (cpu.state_.gpr[EAX] == CPUID_FEATURES && !has_apic) result.edx &= ~FEATURE_APIC;
   cpu.state_.gpr[EAX] = result.eax;
   cpu.state_.gpr[EBX] = result.ebx;
   cpu.state_.gpr[ECX] = result.ecx;

@@ -186,7 +186,7 @@ ExitReason Interpreter::loop(uint64_t stop_at) {
       }
       if (intr_ && (state_.eflags & FLAG_IF)) {
         state_.halted = false;
-        const uint8_t vector = wires.acknowledge_interrupt ? wires.acknowledge_interrupt() : 0xFF;
+        const uint8_t vector = acknowledge_interrupt();
         deliver(vector, EventKind::hardware_interrupt, false, 0, state_.eip);
         continue;
       }

@@ -212,12 +212,16 @@ bool overwrites_itself(const Interpreter& cpu, const Op* op, uint32_t linear, ui
   return own - linear < bytes || linear - own < op->length;
 }
 
+// The EIP to go on at. Apart from the handlers: a handler with a buffer on the stack could not tail-call the next.
 template <typename T>
-const Op* op_ins(Interpreter& cpu, const Op* op) {
+[[gnu::noinline]] uint32_t ins(Interpreter& cpu, const Op* op) {
   const bool repeat = repeats(op);
   const auto port = static_cast<uint16_t>(cpu.state_.gpr[EDX]);
   uint32_t count = repeat ? get_counter(cpu, op, ECX) : 1;
-  if (count == 0) return jump_to(cpu, op, cpu.next_eip());
+  if (count == 0) {
+    cpu.retired_base_ += op->position + 1u;
+    return cpu.next_eip();
+  }
   cpu.check_io(port, sizeof(T));
   const uint32_t step = step_of<T>(cpu);
   const uint32_t budget = repeat ? allowed(cpu, op, count) : 1;
@@ -242,15 +246,23 @@ const Op* op_ins(Interpreter& cpu, const Op* op) {
   count -= run;
   if (repeat) set_counter(cpu, op, ECX, count);
   cpu.retired_base_ += op->position + run;
-  return go_to(cpu, count == 0 || !repeat ? cpu.next_eip() : cpu.block_eip_ + op->offset);
+  return count == 0 || !repeat ? cpu.next_eip() : cpu.block_eip_ + op->offset;
 }
 
 template <typename T>
-const Op* op_outs(Interpreter& cpu, const Op* op) {
+const Op* op_ins(Interpreter& cpu, const Op* op) {
+  return go_to(cpu, ins<T>(cpu, op));
+}
+
+template <typename T>
+[[gnu::noinline]] uint32_t outs(Interpreter& cpu, const Op* op) {
   const bool repeat = repeats(op);
   const auto port = static_cast<uint16_t>(cpu.state_.gpr[EDX]);
   uint32_t count = repeat ? get_counter(cpu, op, ECX) : 1;
-  if (count == 0) return jump_to(cpu, op, cpu.next_eip());
+  if (count == 0) {
+    cpu.retired_base_ += op->position + 1u;
+    return cpu.next_eip();
+  }
   cpu.check_io(port, sizeof(T));
   const uint32_t step = step_of<T>(cpu);
   const uint32_t budget = repeat ? allowed(cpu, op, count) : 1;
@@ -271,7 +283,12 @@ const Op* op_outs(Interpreter& cpu, const Op* op) {
   count -= run;
   if (repeat) set_counter(cpu, op, ECX, count);
   cpu.retired_base_ += op->position + run;
-  return go_to(cpu, count == 0 || !repeat ? cpu.next_eip() : cpu.block_eip_ + op->offset);
+  return count == 0 || !repeat ? cpu.next_eip() : cpu.block_eip_ + op->offset;
+}
+
+template <typename T>
+const Op* op_outs(Interpreter& cpu, const Op* op) {
+  return go_to(cpu, outs<T>(cpu, op));
 }
 
 }  // namespace
