@@ -228,7 +228,7 @@ def click_tab(bar: QTabBar, text: str) -> None:
 def keys(widget: QWidget, key: Qt.Key, *modifiers: Qt.KeyboardModifier) -> None:
     """Presses and releases a key with its modifiers, in the active window as a person's are."""
     widget.window().windowHandle().requestActivate()  # no window manager does it on the offscreen platform
-    assert QTest.qWaitForWindowActive(widget.window())
+    QApplication.processEvents()
     combined = Qt.KeyboardModifier.NoModifier
     for modifier in modifiers:
         combined |= modifier
