@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from engine.config import DEFAULT_CPU_MODEL
+
 DEFAULT_KEY: Final = "dos"
 
 
@@ -19,7 +21,7 @@ class GuestPreset:
     family: str
     memory_mb: int
     disk_mb: int
-    cpu_model: str = "pentium-pro"
+    cpu_model: str = DEFAULT_CPU_MODEL
     floppies: tuple[str, ...] = ("1.44M",)
     cdroms: int = 1
     boot_order: tuple[str, ...] = ("floppy", "cdrom", "disk")
@@ -94,6 +96,7 @@ PRESETS: Final[tuple[GuestPreset, ...]] = (
         "Windows",
         256,
         4000,
+        cpu_model="pentium-ii",
         boot_order=_INSTALL_CD,
         note="The first partition must end below 4 GB until service pack 4 is installed.",
     ),

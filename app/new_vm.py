@@ -19,7 +19,7 @@ from app.guest_presets import DEFAULT_KEY, preset
 from app.jobs import Progress
 from app.library import Library
 from app.vm_folder import NVRAM_NAME, SETTINGS_NAME, VmFolder
-from engine.config import CdromConfig, DiskConfig, FloppyConfig, MachineConfig
+from engine.config import DEFAULT_CPU_MODEL, CdromConfig, DiskConfig, FloppyConfig, MachineConfig
 from engine.config_file import VmSettings, write_settings
 from engine.errors import ConfigError, HostResourceError, Problem
 
@@ -40,7 +40,7 @@ class NewVmDraft:
     name: str = ""
     location: Path | None = None
     memory_mb: int = 16
-    cpu_model: str = "pentium-pro"
+    cpu_model: str = DEFAULT_CPU_MODEL
     accelerator: str = "auto"
     disk_mb: int | None = 500
     existing_disk: Path | None = None

@@ -26,7 +26,17 @@ MAX_VIDEO_MEMORY_MB: Final = 64
 ACCELERATORS: Final = ("auto", "kvm", "translator", "interpreter")
 CLOCKS: Final = ("realtime", "instructions")
 BOOT_DEVICES: Final = ("floppy", "cdrom", "disk", "network")
-CPU_MODELS: Final = ("386", "486", "pentium", "pentium-pro")
+CPU_MODELS: Final = (
+    "386",
+    "486",
+    "pentium",
+    "pentium-pro",
+    "pentium-ii",
+    "pentium-iii",
+    "pentium-4",
+    "host-like",
+)
+DEFAULT_CPU_MODEL: Final = "pentium-4"  # no execute-disable bit, no SSE3: what Windows 98 to XP and Linux know well
 FLOPPY_TYPES: Final = ("none", "360K", "1.2M", "720K", "1.44M", "2.88M")
 SERIAL_KINDS: Final = ("none", "file", "stdio", "tcp", "unix", "pty", "memory")
 NETWORK_KINDS: Final = ("none", "nat", "host-only", "segment", "bridged")
@@ -83,7 +93,7 @@ class MachineConfig:
 
     name: str = "PC"
     memory_mb: int = 64
-    cpu_model: str = "pentium-pro"
+    cpu_model: str = DEFAULT_CPU_MODEL
     accelerator: str = "auto"
     clock: str = "realtime"
     floppies: Sequence[FloppyConfig | Path | str] = ()

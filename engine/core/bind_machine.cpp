@@ -178,6 +178,7 @@ constexpr RegisterName REGISTERS[] = {
     {"dr7", [](CpuState& s) -> uint32_t& { return s.dr[7]; }},
     {"gdtr_base", [](CpuState& s) -> uint32_t& { return s.gdtr.base; }},
     {"idtr_base", [](CpuState& s) -> uint32_t& { return s.idtr.base; }},
+    {"mxcsr", [](CpuState& s) -> uint32_t& { return s.mxcsr; }},
 };
 
 constexpr const char* SEGMENT_NAMES[] = {"es", "cs", "ss", "ds", "fs", "gs", "ldtr", "tr"};
@@ -185,6 +186,15 @@ constexpr const char* SEGMENT_NAMES[] = {"es", "cs", "ss", "ds", "fs", "gs", "ld
 Segment& segment_at(CpuState& state, size_t index) {
   if (index < state.seg.size()) return state.seg[index];
   return index == 6 ? state.ldtr : state.tr;
+}
+
+constexpr const char* XMM_NAMES[] = {"xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7"};
+
+// As one integer of 128 bits.
+nb::object xmm_value(const Xmm& value) {
+  nb::object low = nb::steal(PyLong_FromUnsignedLongLong(value.lane[0]));
+  if (value.lane[1] == 0) return low;
+  return nb::int_(value.lane[1]).attr("__lshift__")(64).attr("__or__")(low);
 }
 
 nb::dict registers(Vcpu& vcpu) {
@@ -199,6 +209,7 @@ nb::dict registers(Vcpu& vcpu) {
     values[(name + "_limit").c_str()] = segment.limit;
     values[(name + "_access").c_str()] = segment.access;
   }
+  for (size_t i = 0; i < std::size(XMM_NAMES); ++i) values[XMM_NAMES[i]] = xmm_value(state.xmm[i]);
   values["gdtr_limit"] = state.gdtr.limit;
   values["idtr_limit"] = state.idtr.limit;
   values["cpl"] = state.cpl;
@@ -247,10 +258,22 @@ bool set_register(CpuState& state, const std::string& name, uint32_t value) {
   return true;
 }
 
+// True when `name` was an XMM register's.
+bool set_xmm(CpuState& state, const std::string& name, nb::handle value) {
+  for (size_t i = 0; i < std::size(XMM_NAMES); ++i) {
+    if (name != XMM_NAMES[i]) continue;
+    state.xmm[i].lane[0] = PyLong_AsUnsignedLongLongMask(value.ptr());
+    state.xmm[i].lane[1] = PyLong_AsUnsignedLongLongMask(nb::object(value.attr("__rshift__")(64)).ptr());
+    return true;
+  }
+  return false;
+}
+
 void set_registers(Vcpu& vcpu, const nb::dict& values) {
   CpuState& state = vcpu.state();
   for (const auto& [key, value] : values) {
     const auto name = nb::cast<std::string>(key);
+    if (set_xmm(state, name, value)) continue;
     if (!set_register(state, name, to_register(nb::borrow(value)))) throw nb::key_error(name.c_str());
   }
   vcpu.state_changed();
@@ -337,6 +360,7 @@ void bind_machine(nb::module_& module) {
             bus.attach_ports(port, 1, std::move(handler), width, name);
           },
           "port"_a, "width"_a, "name"_a, "handler"_a)
+      .def("repeat_wide_accesses", &Bus::repeat_wide_accesses, "port"_a)
       .def("detach_ports", &Bus::detach_ports, "port"_a, "count"_a)
       .def("ports_are_free", &Bus::ports_are_free, "port"_a, "count"_a)
       .def(

@@ -12,6 +12,9 @@ namespace bancada {
 enum Register : uint8_t { EAX, ECX, EDX, EBX, ESP, EBP, ESI, EDI, NO_REGISTER };
 enum SegmentRegister : uint8_t { ES, CS, SS, DS, FS, GS };
 
+// IA32_EFER, SDM vol. 3, 2.2.1: of it 32-bit processors have the execute-disable enable alone.
+constexpr uint64_t EFER_NXE = 1u << 11;
+
 // EFLAGS, SDM 3.4.3.
 constexpr uint32_t FLAG_CF = 1u << 0;
 constexpr uint32_t FLAG_ONE = 1u << 1;
@@ -153,7 +156,8 @@ struct Xmm {
 
 struct Msrs {
   uint64_t apic_base = 0;
-  uint32_t sysenter_cs = 0, sysenter_esp = 0, sysenter_eip = 0, unused = 0;
+  uint32_t sysenter_cs = 0, sysenter_esp = 0, sysenter_eip = 0;
+  uint32_t tsc_aux = 0;
   uint64_t pat = 0x0007040600070406;
   uint64_t misc_enable = 1;
   uint64_t efer = 0;

@@ -17,7 +17,16 @@ _FLOPPY_SIZES: Final = {
     "1.44M": '1.44 MB, 3.5"',
     "2.88M": '2.88 MB, 3.5"',
 }
-_CPU_NAMES: Final = {"386": "80386", "486": "80486", "pentium": "Pentium", "pentium-pro": "Pentium Pro"}
+_CPU_NAMES: Final = {
+    "386": "80386",
+    "486": "80486",
+    "pentium": "Pentium",
+    "pentium-pro": "Pentium Pro",
+    "pentium-ii": "Pentium II",
+    "pentium-iii": "Pentium III",
+    "pentium-4": "Pentium 4",
+    "host-like": "Host",
+}
 
 
 @dataclass(frozen=True)

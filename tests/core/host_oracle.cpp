@@ -19,6 +19,9 @@ struct Registers {
   uint32_t eflags;
   uint32_t signal;  // 0: ran to the end
   uint32_t eip;     // of the fault
+  // At the fault: what a stream that runs to its end stores by itself.
+  uint32_t mxcsr;
+  uint32_t xmm[8][4];
 };
 
 constexpr uint32_t TRAMPOLINE = 0x40000;  // 32-bit code that loads the registers and jumps to the case
@@ -57,6 +60,12 @@ void on_signal(int number, siginfo_t*, void* raw) {
   out->eflags = static_cast<uint32_t>(regs[REG_EFL]);
   out->eip = static_cast<uint32_t>(regs[REG_RIP]);
   out->signal = static_cast<uint32_t>(number);
+  _libc_fpstate* fpu = context->uc_mcontext.fpregs;
+  out->mxcsr = fpu->mxcsr;
+  std::memcpy(out->xmm, fpu->_xmm, sizeof out->xmm);
+  fpu->mxcsr = 0x1F80;
+  fpu->cwd = 0x37F;
+  fpu->swd = fpu->ftw = 0;  // ftw: abridged, all empty
   regs[REG_EFL] &= ~0x40500;  // TF, DF and AC off for the host's own code
   regs[REG_CSGSFS] = (regs[REG_CSGSFS] & ~greg_t{0xFFFF}) | 0x33;
   regs[REG_RIP] = reinterpret_cast<greg_t>(host_resume);
@@ -131,7 +140,7 @@ int host_oracle_open(uint32_t code, uint32_t data, uint32_t stack, uint32_t byte
   return 0;
 }
 
-// Runs `length` bytes at the code page. `registers` is 11 dwords: in and out as in Registers.
+// Runs `length` bytes at the code page. `registers` is in and out as in Registers.
 void host_oracle_run(uint32_t code, const uint8_t* bytes, uint32_t length, uint32_t* registers) {
   stack_t alternate{};
   alternate.ss_sp = signal_stack;

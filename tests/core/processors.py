@@ -17,7 +17,7 @@ from tests.core.streams import CODE, DATA, PAGE, STACK, Case
 REGISTERS = ("eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi")
 GDT, IDT, HANDLERS, MEMORY_BYTES = 0x1000, 0x1800, 0x2000, 0x100000
 # Signals of the host and the exceptions behind them; general protection and page faults share one.
-SIGNAL_VECTORS = {8: (0,), 4: (6,), 5: (1, 3), 11: (12, 13, 14), 7: (12, 13, 17)}
+SIGNAL_VECTORS = {8: (0, 16, 19), 4: (6,), 5: (1, 3), 11: (12, 13, 14), 7: (12, 13, 17)}
 
 
 @dataclass
@@ -29,13 +29,16 @@ class Outcome:
     data: bytes
     stack: bytes
     fault: tuple[int, ...] = ()
+    # At a fault: a stream that runs to its end stores them by itself.
+    mxcsr: int = 0
+    xmm: tuple[int, ...] = ()
 
 
 class OurProcessor:
     """A processor of the native core, alone with its memory: flat 32-bit protected mode, or real mode."""
 
-    def __init__(self, bits: int = 32, kind: str = "Interpreter", model: str = "pentium-pro") -> None:
-        self.bits = bits
+    def __init__(self, bits: int = 32, kind: str = "Interpreter", model: str = "pentium-pro", cr4: int = 0) -> None:
+        self.bits, self.cr4 = bits, cr4
         self.memory = _core.PhysicalMemory(MEMORY_BYTES, 0)
         self.memory.map_backed(0, MEMORY_BYTES, 0, self.memory.PAGE_READ | self.memory.PAGE_WRITE)
         self.bus = _core.Bus(self.memory)
@@ -61,7 +64,7 @@ class OurProcessor:
         values = dict(zip(REGISTERS, case.gpr, strict=True)) | {"eflags": case.eflags, "halted": 0}
         if self.bits == 32:
             values |= {"cr0": 0x11, "gdtr_base": GDT, "gdtr_limit": 23, "idtr_base": IDT, "idtr_limit": 255, "cpl": 0}
-            values |= {"eip": CODE}
+            values |= {"eip": CODE, "cr4": self.cr4}
             for name in ("cs", "ss", "ds", "es"):
                 code = name == "cs"
                 values |= {name: 8 if code else 16, f"{name}_base": 0, f"{name}_limit": 0xFFFFFFFF}
@@ -91,6 +94,8 @@ class OurProcessor:
             self.memory.read(DATA, PAGE),
             self.memory.read(STACK, PAGE),
             fault,
+            after["mxcsr"],
+            tuple(after[f"xmm{number}"] for number in range(8)),
         )
 
 
@@ -126,7 +131,7 @@ class HostProcessor:
         self._library = library
 
     def run(self, case: Case) -> Outcome:
-        registers = (ctypes.c_uint32 * 11)(*case.gpr, case.eflags | 0x202, 0, 0)
+        registers = (ctypes.c_uint32 * 44)(*case.gpr, case.eflags | 0x202)
         ctypes.memmove(DATA, case.data, PAGE)
         ctypes.memset(STACK, 0, PAGE)
         self._library.host_oracle_run(CODE, case.code, len(case.code), registers)
@@ -136,6 +141,8 @@ class HostProcessor:
             ctypes.string_at(DATA, PAGE),
             ctypes.string_at(STACK, PAGE),
             SIGNAL_VECTORS[registers[9]] if registers[9] else (),
+            registers[11],
+            tuple(int.from_bytes(bytes(registers)[48 + 16 * number :][:16], "little") for number in range(8)),
         )
 
 

@@ -14,6 +14,7 @@ import random
 import pytest
 
 from engine import _core
+from engine.config import DEFAULT_CPU_MODEL
 from tests.core.protected_rig import (
     CODE0,
     CODE3,
@@ -32,6 +33,7 @@ MEMORY_BYTES = 0x200000
 INSTRUCTIONS = int(150_000 * float(os.environ.get("BANCADA_DIFFERENTIAL_SCALE", "1")))
 PAGING, PROTECTED = 0x80000011, 0x11
 FLAT, PAE = 0xFFFFFFFF, 0x20
+OSFXSR, OSXMMEXCPT = 0x200, 0x400
 
 # Name -> (cr0, cr4, cpl, EFLAGS.VM, CS.D)
 MODES: dict[str, tuple[int, int, int, bool, bool]] = {
@@ -49,17 +51,25 @@ MODES: dict[str, tuple[int, int, int, bool, bool]] = {
 class Noise:
     """A machine full of noise; ``step`` executes so many instructions, starting anew after each dead end."""
 
-    def __init__(self, mode: str, seed: int) -> None:
+    def __init__(self, mode: str, seed: int, model: str = DEFAULT_CPU_MODEL) -> None:
         self._mode = MODES[mode]
         self._chance = random.Random(f"{mode} {seed}")
+        self._has_sse = model in ("pentium-iii", "pentium-4", "host-like")
         self.memory = _core.PhysicalMemory(MEMORY_BYTES, 0)
         self.memory.map_backed(0, MEMORY_BYTES, 0, self.memory.PAGE_READ | self.memory.PAGE_WRITE)
         self.bus = _core.Bus(self.memory)
         self.clock = _core.Clock("instructions", 10)
-        self.cpu = _core.Interpreter(self.memory, self.bus, self.clock, "pentium-pro")
+        self.cpu = _core.Interpreter(self.memory, self.bus, self.clock, model)
         self.cpu.set_wires(lambda: 0x20, lambda: None, lambda level: None)
         chance = self._chance
         self.memory.write(0, chance.randbytes(MEMORY_BYTES))
+        if self._has_sse:  # more MMX and SSE instructions than chance alone would give
+            for at in range(0, MEMORY_BYTES, 16):
+                prefix = chance.choice((b"\x0f", b"\x66\x0f", b"\xf3\x0f", b"\xf2\x0f"))
+                opcode = chance.choice((0x10, 0x28, 0x50, 0x58, 0x60, 0x70, 0xC0, 0xD0, 0xE0, 0xF0)) | chance.randrange(
+                    16
+                )
+                self.memory.write(at + chance.randrange(12), prefix + bytes([opcode]))
         for selector, access in ((CODE0, 0x9B), (DATA0, 0x93), (CODE3, 0xFB), (DATA3, 0xF3)):
             self._put(GDT + (selector & ~7), descriptor(0, 0xFFFFF, access, chance.choice((0xC, 8))))
         self._put(GDT + TASK, descriptor(TSS, 0x7FF, 0x8B, 0))
@@ -85,6 +95,8 @@ class Noise:
         """A fresh place to execute from."""
         cr0, cr4, cpl, v86, big = self._mode
         chance = self._chance
+        if self._has_sse:
+            cr4 |= chance.choice((0, OSFXSR, OSFXSR | OSXMMEXCPT))
         flat = cr0 & 1 and not v86
         values = {name: chance.getrandbits(20) for name in ("eax", "ecx", "edx", "ebx", "ebp", "esi", "edi")}
         values |= {"cr0": cr0, "cr3": PAGE_DIRECTORY, "cr4": cr4, "cpl": cpl, "halted": 0, "dr7": 0x400}
@@ -125,6 +137,15 @@ class Noise:
 
 
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("seed", range(2))
-def test_noise_as_code_runs_on_and_repeats(mode: str, seed: int) -> None:
-    assert Noise(mode, seed).run(INSTRUCTIONS, INSTRUCTIONS) == Noise(mode, seed).run(INSTRUCTIONS, 97)
+@pytest.mark.parametrize("model", [DEFAULT_CPU_MODEL, "pentium-pro"])
+def test_noise_as_code_runs_on_and_repeats(mode: str, model: str) -> None:
+    for seed in range(2):
+        first = Noise(mode, seed, model).run(INSTRUCTIONS, INSTRUCTIONS)
+        assert first == Noise(mode, seed, model).run(INSTRUCTIONS, 97)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_noise_of_the_host_like_model(mode: str) -> None:
+    assert Noise(mode, 2, "host-like").run(INSTRUCTIONS, INSTRUCTIONS) == Noise(mode, 2, "host-like").run(
+        INSTRUCTIONS, 97
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from PySide6.QtCore import QCoreApplication
 from PySide6.QtWidgets import QComboBox
 
 from engine.config import ACCELERATORS, CLOCKS, CPU_MODELS, MachineConfig
@@ -85,7 +86,16 @@ class ProcessorPage(Page):
 
 def model_names() -> dict[str, str]:
     """What people call the processor models."""
-    return {"386": "Intel 386", "486": "Intel 486", "pentium": "Intel Pentium", "pentium-pro": "Intel Pentium Pro"}
+    return {
+        "386": "Intel 386",
+        "486": "Intel 486",
+        "pentium": "Intel Pentium",
+        "pentium-pro": "Intel Pentium Pro",
+        "pentium-ii": "Intel Pentium II",
+        "pentium-iii": "Intel Pentium III",
+        "pentium-4": "Intel Pentium 4",
+        "host-like": QCoreApplication.translate("ProcessorPage", "Like this computer's processor"),
+    }
 
 
 def _combo(name: str, values: tuple[str, ...], labels: dict[str, str]) -> QComboBox:

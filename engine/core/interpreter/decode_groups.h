@@ -2,6 +2,7 @@
 // decoded instruction (prefixes, ModRM, immediates are already in `op`), or nullptr for #UD.
 #pragma once
 
+#include "../cpu_model.h"
 #include "op.h"
 
 namespace bancada {
@@ -21,7 +22,8 @@ Handler segment_handler(const Op& op, bool two_byte);
 // 9C PUSHF, 9D POPF. (IN/OUT/INS/OUTS are the decoder owner's: string.cpp and control.cpp, with check_io.)
 Handler system_handler(const Op& op, bool two_byte);
 
-// MMX, SSE, SSE2, SSE3, SSSE3, FXSAVE and kin (0F 10-17, 28-2F, 50-7F, AE, C2-C6, D0-FF). sse.cpp
-Handler sse_handler(const Op& op, uint8_t mandatory_prefix);
+// MMX, SSE, SSE2, SSE3, SSSE3, FXSAVE and kin (0F 10-17, 28-2F, 50-7F, AE, C2-C6, D0-FF; 0F 38; 0F 3A). sse.cpp
+// `prefix`: the mandatory one, F3 or F2 before 66, or 0.
+Handler sse_handler(const Op& op, uint8_t prefix, const CpuFacts& facts);
 
 }  // namespace bancada

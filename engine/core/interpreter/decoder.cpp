@@ -472,8 +472,30 @@ Choice one_byte_choice(Op& op) {
   }
 }
 
-Choice two_byte_choice(Op& op, uint8_t mandatory_prefix) {
+// What came to the 0F map after the 386 and is no matter of the groups themselves.
+bool has_two_byte_opcode(const CpuFacts& facts, uint8_t opcode) {
+  if (opcode >= 0x40 && opcode <= 0x4F) return facts.has(FEATURE_CMOV);
+  if (opcode >= 0xC8 && opcode <= 0xCF) return facts.has_trait(TRAIT_486);
+  if (opcode >= 0x19 && opcode <= 0x1F) return facts.has_trait(TRAIT_P6);
+  switch (opcode) {
+    case 0x18:  // PREFETCH: hints of SSE in the space of the multi-byte NOPs
+      return facts.has_trait(TRAIT_P6);
+    case 0xB0:
+    case 0xB1:
+    case 0xC0:
+    case 0xC1:
+      return facts.has_trait(TRAIT_486);
+    case 0xC7:
+      return facts.has(FEATURE_CX8);
+    default:
+      return true;
+  }
+}
+
+Choice two_byte_choice(Op& op, uint8_t mandatory_prefix, const CpuFacts& facts) {
   const uint8_t opcode = op.opcode;
+  if (op.map != 1) return {sse_handler(op, mandatory_prefix, facts), false};
+  if (!has_two_byte_opcode(facts, opcode)) return {nullptr, true};
   if (opcode >= 0x80 && opcode <= 0x8F) return {control_handler(op), true};
   if (Handler handler = two_byte_integer_handler(op)) return {handler, false};
   switch (opcode) {
@@ -505,7 +527,7 @@ Choice two_byte_choice(Op& op, uint8_t mandatory_prefix) {
     case 0xA2:
       return {system_handler(op, true), true};
     default:
-      return {sse_handler(op, mandatory_prefix), true};
+      return {sse_handler(op, mandatory_prefix, facts), false};
   }
 }
 
@@ -515,7 +537,8 @@ const Op* op_undefined(Interpreter& cpu, const Op*) {
   cpu.fault(VECTOR_UD);
 }
 
-DecodeResult decode_instruction(const uint8_t* bytes, uint32_t available, uint8_t mode, CpuModel, Op& op) {
+DecodeResult decode_instruction(const uint8_t* bytes, uint32_t available, uint8_t mode, CpuModel model, Op& op) {
+  const CpuFacts& facts = cpu_facts(model);
   std::memset(&op, 0, sizeof op);
   Bytes in(bytes, available < LONGEST_INSTRUCTION ? available : LONGEST_INSTRUCTION);
   const bool code32 = mode & OP_CODE32;
@@ -567,16 +590,23 @@ DecodeResult decode_instruction(const uint8_t* bytes, uint32_t available, uint8_
   }
   const bool two_byte = opcode == 0x0F;
   if (two_byte) opcode = static_cast<uint8_t>(in.take(1));
-  op.opcode = opcode;
   op.map = two_byte ? 1 : 0;
-  op.operand_size = is_byte_operand(opcode, two_byte) ? 1 : code32 != operand_prefix ? 4 : 2;
+  if (two_byte && (opcode == 0x38 || opcode == 0x3A) && facts.has(FEATURE_SSSE3)) {
+    op.map = opcode == 0x38 ? 2 : 3;
+    opcode = static_cast<uint8_t>(in.take(1));
+  }
+  op.opcode = opcode;
+  op.operand_size = op.map < 2 && is_byte_operand(opcode, two_byte) ? 1 : code32 != operand_prefix ? 4 : 2;
   op.address_mask = code32 != address_prefix ? 0xFFFFFFFF : 0xFFFF;
   op.flags = static_cast<uint8_t>((mode & (OP_CODE32 | OP_STACK32)) | repeat |
                                   (op.address_mask == 0xFFFFFFFF ? OP_ADDRESS32 : 0) | (lock ? OP_LOCK : 0) |
                                   (operand_prefix ? OP_OPERAND_SIZE : 0));
   if (segment_override >= 0) op.segment = static_cast<uint8_t>(segment_override);
   const uint32_t wide = op.operand_size == 1 ? 1 : op.operand_size;
-  const Form form = two_byte ? two_byte_form(opcode) : one_byte_form(opcode);
+  const Form form = op.map == 3   ? MODRM_IMM8
+                    : op.map == 2 ? MODRM
+                    : two_byte    ? two_byte_form(opcode)
+                                  : one_byte_form(opcode);
   if (form == MODRM || form == MODRM_IMM8 || form == MODRM_IMM8S || form == MODRM_IMMV)
     decode_modrm(in, op, segment_override);
   switch (form) {
@@ -636,7 +666,7 @@ DecodeResult decode_instruction(const uint8_t* bytes, uint32_t available, uint8_
   }
   op.length = static_cast<uint8_t>(in.taken());
   const uint8_t mandatory = repeat == OP_REP ? 0xF3 : repeat == OP_REPNE ? 0xF2 : operand_prefix ? 0x66 : 0;
-  Choice choice = two_byte ? two_byte_choice(op, mandatory) : one_byte_choice(op);
+  Choice choice = two_byte ? two_byte_choice(op, mandatory, facts) : one_byte_choice(op);
   if (lock && !may_lock(op, two_byte)) choice = {nullptr, true};
   op.fn = choice.handler;
   if (op.fn == nullptr) {

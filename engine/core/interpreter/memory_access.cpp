@@ -133,6 +133,25 @@ void write_linear_slow(Interpreter& cpu, uint32_t linear, T value, uint8_t set) 
   }
 }
 
+template <>
+Xmm read_linear_slow<Xmm>(Interpreter& cpu, uint32_t linear, uint8_t set) {
+  Xmm value;
+  value.lane[0] = read_tlb<uint64_t>(cpu, linear, set);
+  value.lane[1] = read_tlb<uint64_t>(cpu, linear + 8, set);
+  return value;
+}
+
+template <>
+void write_linear_slow<Xmm>(Interpreter& cpu, uint32_t linear, Xmm value, uint8_t set) {
+  if (checks_alignment(cpu, set) && (linear & 7)) cpu.fault(VECTOR_AC, 0);
+  if ((linear & ~PAGE_MASK) + sizeof value > PAGE_SIZE) {
+    fill_write(cpu, linear, set);
+    fill_write(cpu, (linear + sizeof value - 1) & PAGE_MASK, set);
+  }
+  write_tlb<uint64_t>(cpu, linear, value.lane[0], set);
+  write_tlb<uint64_t>(cpu, linear + 8, value.lane[1], set);
+}
+
 template <typename T>
 T read_slow(Interpreter& cpu, SegmentRegister segment, uint32_t offset) {
   return read_tlb<T>(cpu, cpu.linear_address(segment, offset, sizeof(T), Access::read), cpu.tlb_set_);
@@ -149,10 +168,19 @@ void check_write_linear(Interpreter& cpu, uint32_t linear, uint32_t size) {
   if ((linear & ~PAGE_MASK) + size > PAGE_SIZE) fill_write(cpu, (linear + size - 1) & PAGE_MASK, cpu.tlb_set_);
 }
 
+void check_write_range(Interpreter& cpu, SegmentRegister segment, uint32_t offset, uint32_t bytes) {
+  const uint32_t linear = cpu.linear_address(segment, offset, bytes, Access::write);
+  const uint32_t last_page = (linear + bytes - 1) & PAGE_MASK;
+  check_write_linear(cpu, linear, 1);
+  if ((linear & PAGE_MASK) != last_page) check_write_linear(cpu, last_page, 1);
+}
+
 template uint8_t read_slow(Interpreter&, SegmentRegister, uint32_t);
 template uint16_t read_slow(Interpreter&, SegmentRegister, uint32_t);
 template uint32_t read_slow(Interpreter&, SegmentRegister, uint32_t);
 template uint64_t read_slow(Interpreter&, SegmentRegister, uint32_t);
+template Xmm read_slow(Interpreter&, SegmentRegister, uint32_t);
+template void write_slow(Interpreter&, SegmentRegister, uint32_t, Xmm);
 template void write_slow(Interpreter&, SegmentRegister, uint32_t, uint8_t);
 template void write_slow(Interpreter&, SegmentRegister, uint32_t, uint16_t);
 template void write_slow(Interpreter&, SegmentRegister, uint32_t, uint32_t);

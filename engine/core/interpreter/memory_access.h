@@ -17,6 +17,12 @@ T read_linear_slow(Interpreter& cpu, uint32_t linear, uint8_t set);
 template <typename T>
 void write_linear_slow(Interpreter& cpu, uint32_t linear, T value, uint8_t set);
 
+// 16 bytes are two halves to devices, breakpoints and alignment checks; stores check both pages first.
+template <>
+Xmm read_linear_slow<Xmm>(Interpreter& cpu, uint32_t linear, uint8_t set);
+template <>
+void write_linear_slow<Xmm>(Interpreter& cpu, uint32_t linear, Xmm value, uint8_t set);
+
 constexpr uint32_t tlb_index(uint32_t linear) {
   return (linear >> 12) & (Interpreter::TLB_ENTRIES - 1);
 }
@@ -89,6 +95,8 @@ inline void Interpreter::write_system(uint32_t linear, T value) {
 
 // Faults as a write would, before anything is read.
 void check_write_linear(Interpreter& cpu, uint32_t linear, uint32_t size);
+// The same for a range of at most a page and a byte more: everything an instruction stores in pieces.
+void check_write_range(Interpreter& cpu, SegmentRegister segment, uint32_t offset, uint32_t bytes);
 
 template <typename T>
 inline void Interpreter::check_write(SegmentRegister segment, uint32_t offset) {

@@ -39,6 +39,20 @@ constexpr uint32_t MSR_MTRR_FIX16K_A0000 = 0x259;
 constexpr uint32_t MSR_MTRR_FIX4K_FIRST = 0x268;
 constexpr uint32_t MSR_MTRR_FIX4K_LAST = 0x26F;
 constexpr uint32_t MSR_PAT = 0x277;
+constexpr uint32_t MSR_EFER = 0xC0000080;
+constexpr uint32_t MSR_TSC_AUX = 0xC0000103;
+// Pentium 4, SDM vol. 4, 2.16: what systems and their monitors touch.
+constexpr uint32_t MSR_EBC_FREQUENCY_ID = 0x2C;
+constexpr uint32_t MSR_CLOCK_MODULATION = 0x19A;
+constexpr uint32_t MSR_THERM_STATUS = 0x19C;
+constexpr uint32_t MSR_MISC_ENABLE = 0x1A0;
+constexpr uint32_t MSR_P4_COUNTERS_FIRST = 0x300;
+constexpr uint32_t MSR_P4_COUNTERS_LAST = 0x371;
+constexpr uint32_t MSR_P4_ESCRS_FIRST = 0x3A0;
+constexpr uint32_t MSR_P4_ESCRS_LAST = 0x3F2;
+constexpr uint32_t P4_COUNTERS = 18;
+constexpr uint32_t P6_COUNTERS = 2;
+constexpr uint32_t RDPMC_FAST = 1u << 31;  // Pentium 4: only the low 32 bits are wanted
 constexpr uint32_t MSR_MTRR_DEF_TYPE = 0x2FF;
 
 constexpr uint64_t MTRRCAP_8_VARIABLE_FIXED_WC = 0x508;
@@ -87,6 +101,12 @@ bool is_inert(uint32_t index) {
   }
 }
 
+bool is_inert_p4(uint32_t index) {
+  return index == MSR_EBC_FREQUENCY_ID || (index >= MSR_CLOCK_MODULATION && index <= MSR_THERM_STATUS) ||
+         (index >= MSR_P4_COUNTERS_FIRST && index <= MSR_P4_COUNTERS_LAST) ||
+         (index >= MSR_P4_ESCRS_FIRST && index <= MSR_P4_ESCRS_LAST);
+}
+
 bool read_msr(Interpreter& cpu, uint32_t index, uint64_t& value) {
   const CpuFacts& facts = cpu_facts(cpu.model_);
   Msrs& msr = cpu.state_.msr;
@@ -124,6 +144,24 @@ bool read_msr(Interpreter& cpu, uint32_t index, uint64_t& value) {
     }
     if (const uint64_t* at = mtrr(msr, index)) {
       value = *at;
+      return true;
+    }
+  }
+  if (facts.has(FEATURE_NX) && index == MSR_EFER) {
+    value = msr.efer;
+    return true;
+  }
+  if (facts.has(FEATURE_RDTSCP) && index == MSR_TSC_AUX) {
+    value = msr.tsc_aux;
+    return true;
+  }
+  if (facts.has_trait(TRAIT_P4)) {
+    if (index == MSR_MISC_ENABLE) {
+      value = msr.misc_enable;
+      return true;
+    }
+    if (is_inert_p4(index)) {
+      value = 0;
       return true;
     }
   }
@@ -180,6 +218,23 @@ bool write_msr(Interpreter& cpu, uint32_t index, uint64_t value) {
       return true;
     }
   }
+  if (facts.has(FEATURE_NX) && index == MSR_EFER) {
+    if (value & ~EFER_NXE) return false;
+    msr.efer = value;
+    cpu.flush_tlb(false);
+    return true;
+  }
+  if (facts.has(FEATURE_RDTSCP) && index == MSR_TSC_AUX) {
+    msr.tsc_aux = low;
+    return true;
+  }
+  if (facts.has_trait(TRAIT_P4)) {
+    if (index == MSR_MISC_ENABLE) {
+      msr.misc_enable = value;
+      return true;
+    }
+    if (is_inert_p4(index)) return true;
+  }
   if (!facts.has_trait(TRAIT_P6)) return false;
   if (index == MSR_APIC_BASE) {
     if (cpu.local_apic) return cpu.local_apic->write_base(value);
@@ -229,10 +284,21 @@ const Op* wrmsr(Interpreter& cpu, const Op* op) {
   return NEXT(cpu, op);
 }
 
+const Op* rdtscp(Interpreter& cpu, const Op* op) {
+  if (!cpu_facts(cpu.model_).has(FEATURE_RDTSCP)) cpu.fault(VECTOR_UD);
+  if ((cpu.state_.cr4 & CR4_TSD) && cpu.state_.cpl != 0) cpu.fault(VECTOR_GP, 0);
+  answer(cpu, time_stamp(cpu));
+  cpu.state_.gpr[ECX] = cpu.state_.msr.tsc_aux;
+  return NEXT(cpu, op);
+}
+
 const Op* rdpmc(Interpreter& cpu, const Op* op) {
-  if (!cpu_facts(cpu.model_).has_trait(TRAIT_RDPMC)) cpu.fault(VECTOR_UD);
+  const CpuFacts& facts = cpu_facts(cpu.model_);
+  if (!facts.has_trait(TRAIT_RDPMC)) cpu.fault(VECTOR_UD);
   if (!(cpu.state_.cr4 & CR4_PCE)) require_cpl0(cpu);
-  if (cpu.state_.gpr[ECX] > 1) cpu.fault(VECTOR_GP, 0);
+  const bool p4 = facts.has_trait(TRAIT_P4);
+  const uint32_t counter = p4 ? cpu.state_.gpr[ECX] & ~RDPMC_FAST : cpu.state_.gpr[ECX];
+  if (counter >= (p4 ? P4_COUNTERS : P6_COUNTERS)) cpu.fault(VECTOR_GP, 0);
   answer(cpu, 0);
   return NEXT(cpu, op);
 }
@@ -254,6 +320,8 @@ const Op* cpuid_instruction(Interpreter& cpu, const Op* op) {
 
 Handler model_specific_handler(const Op& op) {
   switch (op.opcode) {
+    case 0x01:
+      return op.modrm == 0xF9 ? rdtscp : nullptr;
     case 0x30:
       return wrmsr;
     case 0x31:

@@ -45,7 +45,7 @@ struct Op {
   uint8_t flags;         // OpFlags
   uint8_t length;        // bytes
   uint8_t position;      // index in the block: instructions retired before this one
-  uint8_t map;           // 0 one-byte opcodes, 1 the 0F map
+  uint8_t map;           // 0 one-byte opcodes, 1 the 0F map, 2 0F 38, 3 0F 3A
 };
 static_assert(sizeof(Op) <= 48);
 

@@ -17,6 +17,7 @@ constexpr uint32_t PTE_PS = 1u << 7;   // page-directory entry: a large page
 constexpr uint32_t PTE_PAT = 1u << 7;  // page-table entry
 constexpr uint32_t PTE_G = 1u << 8;
 constexpr uint64_t PAE_ADDRESS = 0x000FFFFFFFFFF000;
+constexpr uint64_t PTE_XD = uint64_t{1} << 63;
 constexpr uint64_t PDPTE_RESERVED = 0x1E6;
 
 // Error code of #PF, SDM 4.7.
@@ -24,6 +25,7 @@ constexpr uint32_t PF_PRESENT = 1;
 constexpr uint32_t PF_WRITE = 2;
 constexpr uint32_t PF_USER = 4;
 constexpr uint32_t PF_RESERVED = 8;
+constexpr uint32_t PF_FETCH = 16;  // with the execute-disable bit in use only
 
 constexpr uint32_t CR3_WITH_PAE = 0xFFFFFFF8;  // PWT and PCD are kept too
 constexpr uint32_t CR3_WITHOUT_PAE = 0xFFFFF018;
@@ -39,6 +41,7 @@ struct Walk {
   uint32_t physical = 0;
   uint32_t rights = 0;  // PTE_RW and PTE_US of both levels together
   bool global = false;
+  bool no_execute = false;  // the execute-disable bit of either level
 };
 
 class Walker {
@@ -100,8 +103,9 @@ class Walker {
 
   Walk walk_pae(uint32_t linear) const {
     const bool pat = facts_.has(FEATURE_PAT);
-    // No model of the table has the execute-disable bit: bit 63 is as reserved as the address bits beyond the last.
-    const uint64_t reserved = ~((uint64_t{1} << facts_.physical_address_bits) - 1);
+    // Until EFER.NXE is set bit 63 is as reserved as the address bits beyond the last.
+    const uint64_t execute_disable = (state_.msr.efer & EFER_NXE) ? PTE_XD : 0;
+    const uint64_t reserved = ~((uint64_t{1} << facts_.physical_address_bits) - 1) & ~execute_disable;
     Walk walk;
     const uint64_t pdpte = state_.pdpte[linear >> 30];
     if (!(pdpte & PTE_P)) return walk;
@@ -115,6 +119,7 @@ class Walker {
         return walk;
       }
       walk.rights = static_cast<uint32_t>(walk.pde) & (PTE_RW | PTE_US);
+      walk.no_execute = (walk.pde & execute_disable) != 0;
       walk.physical = (static_cast<uint32_t>(walk.pde) & 0xFFE00000) | (linear & 0x001FFFFF);
       walk.global = (walk.pde & PTE_G) != 0;
       walk.mapped = true;
@@ -133,6 +138,7 @@ class Walker {
       return walk;
     }
     walk.rights = static_cast<uint32_t>(walk.pde & walk.pte) & (PTE_RW | PTE_US);
+    walk.no_execute = ((walk.pde | walk.pte) & execute_disable) != 0;
     walk.physical = static_cast<uint32_t>(walk.pte & PAE_ADDRESS) | (linear & ~PAGE_MASK);
     walk.global = (walk.pte & PTE_G) != 0;
     walk.mapped = true;
@@ -172,10 +178,12 @@ uint32_t Interpreter::translate(uint32_t linear, Access access, bool user) {
   // An entry that led to the next level was accessed, whatever is found there.
   if (walk.descended) set_entry_bits(memory_, walk.pde_address, walk.pde, PTE_A);
   const bool write = access == Access::write;
-  const uint32_t cause = (write ? PF_WRITE : 0) | (user ? PF_USER : 0);
+  const bool tells_fetch = access == Access::fetch && (state_.cr4 & CR4_PAE) && (state_.msr.efer & EFER_NXE);
+  const uint32_t cause = (write ? PF_WRITE : 0) | (user ? PF_USER : 0) | (tells_fetch ? PF_FETCH : 0);
   if (!walk.mapped) page_fault(linear, walk.error | cause);
   const bool checks_write = user || (state_.cr0 & CR0_WP);
-  if ((user && !(walk.rights & PTE_US)) || (write && checks_write && !(walk.rights & PTE_RW))) {
+  if ((user && !(walk.rights & PTE_US)) || (write && checks_write && !(walk.rights & PTE_RW)) ||
+      (access == Access::fetch && walk.no_execute)) {
     page_fault(linear, PF_PRESENT | cause);
   }
   const uint32_t bits = PTE_A | (write ? PTE_D : 0);

@@ -199,7 +199,7 @@ Handler two_byte_handler(const Op& op) {
         case 6:
           return lmsw;
         case 7:
-          return memory ? invlpg : nullptr;
+          return memory ? invlpg : model_specific_handler(op);
         default:
           return descriptor_table_handler(op, true);
       }

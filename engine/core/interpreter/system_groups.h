@@ -12,7 +12,7 @@ Handler descriptor_table_handler(const Op& op, bool two_byte);
 // CLI, STI, PUSHF, POPF. interrupt_flag.cpp
 Handler interrupt_flag_handler(const Op& op);
 
-// RDTSC, RDMSR, WRMSR, RDPMC, CPUID. model_specific.cpp
+// RDTSC, RDTSCP, RDMSR, WRMSR, RDPMC, CPUID. model_specific.cpp
 Handler model_specific_handler(const Op& op);
 
 }  // namespace bancada

@@ -252,6 +252,7 @@ Handler pick_bit(const Op& op, int kind, bool immediate) {
 // The 0F map's integer instructions, and IMUL 69 and 6B.
 Handler two_byte_integer_handler(const Op& op) {
   const int code = op.opcode & 0xF;
+  if (op.map == 1 && (op.opcode == 0x69 || op.opcode == 0x6B)) return nullptr;
   switch (op.opcode) {
     case 0x69:
     case 0x6B:

@@ -133,16 +133,10 @@ void load_environment(Interpreter& cpu, const Op* op, const Environment& environ
   x87_release_ferr(cpu);
 }
 
-// Everything that is about to be written must be writable: nothing may change before the last fault.
-void check_range(Interpreter& cpu, SegmentRegister segment, uint32_t offset, uint32_t bytes) {
-  cpu.check_write<uint8_t>(segment, offset);
-  cpu.check_write<uint8_t>(segment, offset + bytes - 1);
-}
-
 const Op* fnstenv(Interpreter& cpu, const Op* op) {
   x87_check_available(cpu);
   const uint32_t offset = cpu.effective_address(op);
-  check_range(cpu, x87_segment(op), offset, environment_bytes(op));
+  check_write_range(cpu, x87_segment(op), offset, environment_bytes(op));
   write_environment(cpu, op, offset);
   cpu.state_.x87.control |= X87_EXCEPTIONS;
   x87_update_summary(cpu.state_.x87);
@@ -156,7 +150,7 @@ const Op* fnsave(Interpreter& cpu, const Op* op) {
   const SegmentRegister segment = x87_segment(op);
   const uint32_t offset = cpu.effective_address(op);
   const uint32_t registers = offset + environment_bytes(op);
-  check_range(cpu, segment, offset, environment_bytes(op) + REGISTERS_BYTES);
+  check_write_range(cpu, segment, offset, environment_bytes(op) + REGISTERS_BYTES);
   write_environment(cpu, op, offset);
   for (uint32_t i = 0; i < 8; ++i) x87_write80(cpu, segment, registers + 10 * i, x87_st(x87, i));
   initialize(x87);

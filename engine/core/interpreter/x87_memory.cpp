@@ -204,6 +204,32 @@ void store(Interpreter& cpu, const Op* op) {
   if (POP && stores) x87_pop(x87);
 }
 
+// FISTTP: FISTP with truncation, whatever the control word says (SSE3, SDM vol. 1, 12.3.1).
+template <Format FORMAT>
+void store_truncated(Interpreter& cpu, const Op* op) {
+  X87State& x87 = cpu.state_.x87;
+  const uint16_t control = x87.control;
+  const uint32_t offset = cpu.effective_address(op);
+  // Nothing may fault once the rounding is changed.
+  if constexpr (FORMAT == Format::int16) {
+    cpu.check_write<uint16_t>(x87_segment(op), offset);
+  } else if constexpr (FORMAT == Format::int32) {
+    cpu.check_write<uint32_t>(x87_segment(op), offset);
+  } else {
+    cpu.check_write<uint64_t>(x87_segment(op), offset);
+  }
+  x87.control |= X87_ROUND_TRUNCATE;
+  store<FORMAT, true>(cpu, op);
+  x87.control = control;
+}
+
+// Handlers are chosen without knowing the model.
+template <Format FORMAT>
+const Op* fisttp(Interpreter& cpu, const Op* op) {
+  if (!cpu_facts(cpu.model_).has(FEATURE_SSE3)) cpu.fault(VECTOR_UD);
+  return x87_instruction<store_truncated<FORMAT>>(cpu, op);
+}
+
 template <Format FORMAT>
 Handler arithmetic_handler(uint8_t reg) {
   constexpr Handler HANDLERS[8] = {
@@ -244,6 +270,8 @@ Handler x87_memory_handler(const Op& op) {
       return x87_instruction<store<Format::real32, true>>;
     case 0x30:
       return x87_instruction<load<Format::int32>>;
+    case 0x31:
+      return fisttp<Format::int32>;
     case 0x32:
       return x87_instruction<store<Format::int32, false>>;
     case 0x33:
@@ -254,12 +282,16 @@ Handler x87_memory_handler(const Op& op) {
       return x87_instruction<store<Format::real80, true>>;
     case 0x50:
       return x87_instruction<load<Format::real64>>;
+    case 0x51:
+      return fisttp<Format::int64>;
     case 0x52:
       return x87_instruction<store<Format::real64, false>>;
     case 0x53:
       return x87_instruction<store<Format::real64, true>>;
     case 0x70:
       return x87_instruction<load<Format::int16>>;
+    case 0x71:
+      return fisttp<Format::int16>;
     case 0x72:
       return x87_instruction<store<Format::int16, false>>;
     case 0x73:

@@ -28,6 +28,7 @@ constexpr uint16_t X87_CODES = X87_C0 | X87_C1 | X87_C2 | X87_C3;
 // Control word: bit 6 is always set, the infinity bit is kept and means nothing.
 constexpr uint16_t X87_CONTROL_BITS = 0x1F3F;
 constexpr uint16_t X87_CONTROL_FIXED = 0x0040;
+constexpr uint16_t X87_ROUND_TRUNCATE = 0x0C00;
 
 // The QNaN that masked invalid operations give.
 constexpr Float80 X87_INDEFINITE = {0xC000000000000000, 0xFFFF};

@@ -146,7 +146,7 @@ def test_chain_4_is_linear_and_its_window_becomes_memory() -> None:
 def test_unchaining_takes_the_window_back() -> None:
     rig = VgaRig()
     rig.set_mode(0x13)
-    rig.write(0xA0000, bytes(1000))
+    rig.write(0xA0000, bytes(4000))
     assert rig.memory.read(0xA0000, 1) == b"\x00"
     rig.sequencer(4, 0x06)
     assert rig.memory.read(0xA0000, 1) == b"\xff"  # the adapter's again
@@ -155,7 +155,7 @@ def test_unchaining_takes_the_window_back() -> None:
     assert planes_at(rig, 3) == (0, 0, 0x77, 0)
     rig.sequencer(2, 0x0F)
     rig.sequencer(4, 0x0E)
-    rig.write(0xA0000, bytes(1000))
+    rig.write(0xA0000, bytes(4000))
     assert rig.memory.read(0xA0000, 1) == b"\x00"
 
 
