@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from engine.bus import Port, PortRange
+from engine.bus import Port
 from engine.devices.device import ResetKind, copy_state
 from engine.devices.ide_device import BSY, DEVICE_SLAVE, DIAGNOSTIC, IdeDevice
 from engine.devices.ide_device import State as DriveState
@@ -32,11 +32,8 @@ _SHADOWED: Final = {
 
 @dataclass
 class ChannelState:
-    """``half``: the access before this one was a word at the data register, "read" or "written"."""
-
     control: int = 0
     device: int = _DEVICE_OBSOLETE
-    half: str = ""
     drives: list[DriveState | None] = field(default_factory=list)
 
 
@@ -72,11 +69,9 @@ class _Channel:
     # -- Data register
 
     def read_data(self) -> int:
-        self.state.half = "read"
         return int.from_bytes(self.read_block(1), "little")
 
     def write_data(self, value: int) -> None:
-        self.state.half = "written"
         self.write_block(value.to_bytes(2, "little"))
 
     def read_block(self, count: int) -> bytes:
@@ -88,28 +83,9 @@ class _Channel:
         if drive is not None:
             drive.write_data(data)
 
-    def read_data_or_count(self, _offset: int, size: int) -> int:
-        """The bus makes two words of a dword. The second one comes here as a word right after one of data: nobody
-        else reads the two byte-wide registers in one go between two words of data."""
-        if size == 2 and self.state.half == "read":
-            self.state.half = ""
-            return int.from_bytes(self.read_block(1), "little")
-        low = self.read_register(COUNT)
-        return low if size == 1 else low | self.read_register(LBA_LOW) << 8
-
-    def write_data_or_count(self, _offset: int, value: int, size: int) -> None:
-        if size == 2 and self.state.half == "written":
-            self.state.half = ""
-            self.write_block(value.to_bytes(2, "little"))
-            return
-        self.write_register(COUNT, value & 0xFF)
-        if size == 2:
-            self.write_register(LBA_LOW, value >> 8)
-
     # -- The rest of the command block
 
     def read_register(self, register: int) -> int:
-        self.state.half = ""
         drive = self.selected
         if drive is None:
             if register == DEVICE:
@@ -132,7 +108,6 @@ class _Channel:
         return BSY if self.state.control & CONTROL_SRST else drive.state.task.status
 
     def write_register(self, register: int, value: int) -> None:
-        self.state.half = ""
         self.state.control &= ~CONTROL_HOB
         if self.state.control & CONTROL_SRST:
             return  # the drives are busy with the reset
@@ -166,21 +141,19 @@ class _Channel:
 
     def read_alternate_status(self) -> int:
         """As the status register, but the interrupt stays."""
-        self.state.half = ""
         drive = self.selected
         if drive is None:
             return 0x00 if any(self.drives) else 0xFF
         return self._status(drive)
 
     def write_control(self, value: int) -> None:
-        self.state.half = ""
         before, self.state.control = self.state.control, value
         if before & CONTROL_SRST and not value & CONTROL_SRST:
             self.reset(ResetKind.SOFT)
         self.update_irq()
 
-    def command_ports(self) -> list[Port | PortRange]:
-        ports: list[Port | PortRange] = [
+    def command_ports(self) -> list[Port]:
+        ports: list[Port] = [
             Port(
                 DATA,
                 self.read_data,
@@ -204,10 +177,10 @@ class IdeController:
     def __init__(self, irqs: Sequence[IrqLine], drives: Sequence[IdeDevice | None]) -> None:
         self._channels = [_Channel(irqs[0], drives[0:2]), _Channel(irqs[1], drives[2:4])]
 
-    def command_ports(self, channel: int) -> list[Port | PortRange]:
+    def command_ports(self, channel: int) -> list[Port]:
         return self._channels[channel].command_ports()
 
-    def control_ports(self, channel: int) -> list[Port | PortRange]:
+    def control_ports(self, channel: int) -> list[Port]:
         unit = self._channels[channel]
         return [Port(0, unit.read_alternate_status, unit.write_control)]
 
@@ -221,7 +194,6 @@ class IdeController:
                 ChannelState(
                     channel.state.control,
                     channel.state.device,
-                    channel.state.half,
                     [drive.save() if drive is not None else None for drive in channel.drives],
                 )
                 for channel in self._channels
@@ -236,7 +208,7 @@ class IdeController:
         if [[drive is not None for drive in channel.drives] for channel in state.channels] != present:
             raise StateError("The saved IDE controller has other drives.")
         for channel, saved in zip(self._channels, copy_state(state).channels, strict=True):
-            channel.state = ChannelState(saved.control, saved.device, saved.half)
+            channel.state = ChannelState(saved.control, saved.device)
             for drive, drive_state in zip(channel.drives, saved.drives, strict=True):
                 if drive is not None and drive_state is not None:
                     drive.load(drive_state)
