@@ -259,20 +259,24 @@ class AtapiCdrom(IdeDevice):
 
     def _reply(self, reply: bytes) -> None:
         if reply:
-            self.offer(reply + bytes(len(reply) & 1), "reply", self.state.limit)
-            self._tell_byte_count(len(reply))
+            self._hand_out(reply, "reply")
         else:
             self._complete()
 
     def _next_piece(self) -> None:
         state = self.state
         self.next_block(state.limit)
-        self._tell_byte_count(len(state.buffer))
+        self._tell_byte_count()
 
-    def _tell_byte_count(self, end: int) -> None:
-        """The registers of a DRQ block; ``end`` is where the data ends in the buffer, which may have a byte more."""
+    def _hand_out(self, data: bytes, phase: str) -> None:
+        self.state.length = len(data)
+        self.offer(data + bytes(len(data) & 1), phase, self.state.limit)
+        self._tell_byte_count()
+
+    def _tell_byte_count(self) -> None:
+        """The registers of a DRQ block. The buffer is even; an odd length means that its last byte is for nobody."""
         state, task = self.state, self.state.task
-        count = min(state.end, end) - state.position
+        count = min(state.end, state.length) - state.position
         task.count = REASON_FROM_HOST if state.writing else REASON_TO_HOST
         task.lba_mid, task.lba_high = count & 0xFF, count >> 8
 
@@ -292,14 +296,12 @@ class AtapiCdrom(IdeDevice):
         lba, count = self._range(packet)
         if packet[0] in (READ_CD, READ_CD_MSF):
             self._check_fields(packet)
-            if not packet[9] & 0xF8:
-                count = 0  # no field is wanted: a seek
-        state.lba, state.left = lba, count
+        state.lba, state.left = lba, count if self._sector_bytes() else 0
         # Blocks of data hold whole sectors when that is possible.
         sector = self._sector_bytes()
-        if state.limit >= sector:
+        if 0 < sector <= state.limit:
             state.limit -= state.limit % sector
-        if count:
+        if state.left:
             self._next_blocks()
         else:
             self._complete()
@@ -329,15 +331,16 @@ class AtapiCdrom(IdeDevice):
         if packet[9] & 0x06 or packet[10] & 7:
             raise mmc.BadField  # C2 errors and sub-channels
 
-    def _wanted(self) -> list[tuple[int, int]]:
-        """Parts of a whole sector that READ CD asked for; none for the other commands."""
+    def _wanted(self) -> list[tuple[int, int]] | None:
+        """Parts of a whole sector that READ CD asked for (none: it is a seek); None for the data and nothing else."""
         packet = self.state.packet
         if packet[0] not in (READ_CD, READ_CD_MSF) or packet[9] & 0xF8 == _USER_DATA or self.medium is None:
-            return []
+            return None
         return [(first, end) for bit, first, end in _FIELDS[self.medium.mode] if packet[9] & bit]
 
     def _sector_bytes(self) -> int:
-        return sum(end - first for first, end in self._wanted()) or BLOCK_BYTES
+        wanted = self._wanted()
+        return BLOCK_BYTES if wanted is None else sum(end - first for first, end in wanted)
 
     def _next_blocks(self) -> None:
         state = self.state
@@ -352,15 +355,14 @@ class AtapiCdrom(IdeDevice):
         self.active(writing=False)
         state.lba += count
         state.left -= count
-        self.offer(data, "blocks", state.limit)
-        self._tell_byte_count(len(data))
+        self._hand_out(data, "blocks")
 
     def _fetch(self, count: int) -> bytes | None:
         medium, wanted = self.medium, self._wanted()
         if medium is None:
             return None
         try:
-            if not wanted:
+            if wanted is None:
                 return medium.read(self.state.lba, count)
             data = medium.read_raw(self.state.lba, count)
         except (BlockError, ValueError):
@@ -441,15 +443,14 @@ class AtapiCdrom(IdeDevice):
         if length == 0:
             self._complete()
             return
+        self.state.length = length
         self.ask(length + (length & 1), "parameters", self.state.limit)
-        self._tell_byte_count(length)
+        self._tell_byte_count()
 
     def _mode_select(self, data: bytes) -> None:
         """Pages of the right length; bits that cannot be changed are left alone."""
-        packet = self.state.packet
-        short = packet[0] == MODE_SELECT_6
-        length: int = packet[4] if short else struct.unpack_from(">H", packet, 7)[0]
-        data = data[:length]
+        short = self.state.packet[0] == MODE_SELECT_6
+        data = data[: self.state.length]
         descriptors = (data[3:4] if short else data[6:8]) or b"\0"
         rest = data[(4 if short else 8) + int.from_bytes(descriptors, "big") :]
         changed = dict(self.state.pages)

@@ -79,7 +79,8 @@ class State:
     write_cache: bool = True
     # Packet devices
     packet: bytes = b""
-    limit: int = 0
+    limit: int = 0  # bytes of a block that DRQ is set for
+    length: int = 0  # of the data in the buffer
     sense: tuple[int, int, int] = (0, 0, 0)
     sense_lba: int | None = None
     attention: bool = False
