@@ -15,11 +15,14 @@ from engine import _core
 from engine.bus import NativePort, Port, PortRange
 from engine.clock import MICROSECOND_NS, MILLISECOND_NS, ManualClock
 from engine.console.scan_codes import KEYS
+from engine.devices.ata_disk import AtaDisk
+from engine.devices.atapi_cdrom import AtapiCdrom
 from engine.devices.debug_ports import DebugPorts
 from engine.devices.device import Device
 from engine.devices.dma_8237 import DmaControllers
 from engine.devices.floppy_controller_82077 import FloppyController82077
 from engine.devices.floppy_drive import FloppyDrive
+from engine.devices.ide_controller import IdeController
 from engine.devices.interrupt_controller_8259 import InterruptControllers
 from engine.devices.io_apic_82093aa import IoApic82093aa
 from engine.devices.keyboard_controller_8042 import KeyboardController8042
@@ -34,6 +37,7 @@ from engine.devices.system_control import SystemControl
 from engine.devices.timer_8254 import Timer8254
 from engine.irq import IrqLine, IrqWire, RecordingIrqLine
 from tests.engine.devices.floppy_stimuli import Diskette, RandomGuest
+from tests.engine.devices.ide_stimuli import CdTray, IdeGuest, MemoryDisk
 
 Stimulus = Callable[[random.Random], object]
 PAUSES_NS = (0, 0, MICROSECOND_NS, 50 * MICROSECOND_NS, MILLISECOND_NS, 20 * MILLISECOND_NS)
@@ -234,6 +238,33 @@ def _floppy(rig: Rig) -> Built:
     return Built([dma, diskette, *drives, controller], controller.port_map(), stimuli, looks)
 
 
+def _ide(rig: Rig) -> Built:
+    disk = MemoryDisk()
+    cdrom = AtapiCdrom(lambda writing: rig.note("CD light", writing))
+    drives = [AtaDisk(disk, lambda writing: rig.note("disk light", writing), rig.note), cdrom]
+    controller = IdeController((rig.irq(), rig.irq()), [*drives, cdrom_alone := AtapiCdrom(), None])
+    ports = [*controller.command_ports(0), *controller.control_ports(0)]
+    tray = CdTray(cdrom)
+    guest = IdeGuest(controller, rig.note)
+    stimuli: list[Stimulus] = [
+        guest.disk_command,
+        guest.disk_command,
+        guest.send_packet,
+        guest.send_packet,
+        guest.move_data,
+        guest.move_data,
+        guest.read_status,
+        guest.software_reset,
+        tray.change,
+    ]
+    looks: list[Callable[[], object]] = [
+        disk.content,
+        lambda: cdrom.medium is not None,
+        lambda: cdrom_alone.medium is not None,
+    ]
+    return Built([disk, tray, controller], ports, stimuli, looks)
+
+
 TABLE: dict[str, Callable[[Rig], Built]] = {
     "interrupt controllers": _interrupt_controllers,
     "local and I/O APIC": _apics,
@@ -245,6 +276,7 @@ TABLE: dict[str, Callable[[Rig], Built]] = {
     "serial port": _serial,
     "parallel port": _parallel,
     "floppy controller and drives": _floppy,
+    "IDE controller and drives": _ide,
     "debug ports": _debug_ports,
 }
 
