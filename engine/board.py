@@ -127,6 +127,7 @@ class Board:
             write_reset=self.isa_bridge.write_reset_control,
         )
         self.pci.ports_are_free = bus.ports_are_free
+        self.pci.place_space_window = movable_map(bus, self.pci.space_port_map(), "PCI bus")
         self.host_bridge = HostBridge(config.memory_mb, lambda *segment: self.shadow_ram.set(*segment))
         self.ide_function = IdeFunction()
         self.power_management = PowerManagement(clock, pic.wire(resources.SCI_IRQ).line(), host.request_power_off)

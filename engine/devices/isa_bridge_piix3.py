@@ -17,6 +17,8 @@ PIRQ_DISABLED: Final = 0x80
 PIRQ_IRQ: Final = 0x0F
 _ROUTABLE: Final = frozenset((3, 4, 5, 6, 7, 9, 10, 11, 12, 14, 15))
 
+_COMMAND_WRITABLE: Final = 0x0108  # special cycles, SERR#; I/O, memory and master are always on
+
 # Reset control register, CF9h
 RC_SYSTEM_RESET: Final = 0x02  # hard, when bit 2 rises; else INIT only
 RC_RESET_CPU: Final = 0x04
@@ -36,7 +38,7 @@ class IsaBridge(PciFunction):
         defaults = {0x04: 0x07, 0x07: 0x02, 0x4C: 0x4D, 0x4E: 0x03, 0x69: 0x02, 0x70: 0x80, 0x76: 0x0C, 0x77: 0x0C}
         defaults |= {PIRQRC + index: PIRQ_DISABLED for index in range(4)} | {0xA0: 0x08}
         identity = Identity(0x8086, 0x7000, 0x060100, multi_function=True)
-        super().__init__(identity, writable=writable, defaults=defaults)
+        super().__init__(identity, writable=writable, defaults=defaults, command_writable=_COMMAND_WRITABLE)
 
     def reset(self, kind: ResetKind) -> None:
         super().reset(kind)

@@ -103,12 +103,12 @@ class PowerManagement(PciFunction):
         writable |= dict.fromkeys(range(0x44, 0x80), 0xFF) | dict.fromkeys(range(0xD3, 0xD7), 0xFF)
         defaults = {0x07: 0x02, PMBA: 0x01, SMBBA: 0x01}
         identity = Identity(0x8086, 0x7113, 0x068000, revision=3, interrupt_pin=1)
-        super().__init__(identity, writable=writable, defaults=defaults)
+        super().__init__(identity, writable=writable, defaults=defaults, command_writable=0x0001)
 
     # -- The device contract ----------------------------------------------------------------------------------
 
     def reset(self, kind: ResetKind) -> None:
-        self._p = PowerState()
+        self._p = PowerState(half_periods_seen=self._half_periods())
         super().reset(kind)
         self._update()
 
@@ -123,7 +123,11 @@ class PowerManagement(PciFunction):
         if not isinstance(state, PowerState) or len(state.registers) != PM_PORTS:
             raise StateError("The saved state of the power management does not fit.")
         super().load(state.function)
-        self._p = copy_state(state)
+        p = self._p = copy_state(state)
+        p.status &= _STATUS_BITS & ~TMROF
+        p.enable &= _ENABLE_BITS
+        p.control &= _CONTROL_BITS
+        p.apm_command, p.apm_status, p.smb_status = (v & 0xFF for v in (p.apm_command, p.apm_status, p.smb_status))
         self._update()
 
     def configuration_changed(self, offset: int, size: int) -> None:
@@ -166,12 +170,10 @@ class PowerManagement(PciFunction):
         ]
 
     def _read(self, offset: int, size: int) -> int:
-        if offset <= PMTMR < offset + size or PMTMR < offset < PMTMR + 4:
-            value = self.timer.to_bytes(4, "little")
-            return int.from_bytes(value[offset - PMTMR : offset - PMTMR + size], "little")
         registers = bytearray(self._p.registers)
         for at, word in ((PMSTS, self.status), (PMEN, self._p.enable), (PMCNTRL, self._p.control)):
             registers[at : at + 2] = word.to_bytes(2, "little")
+        registers[PMTMR : PMTMR + 4] = self.timer.to_bytes(4, "little")
         return int.from_bytes(registers[offset : offset + size], "little")
 
     def _write(self, offset: int, value: int, size: int) -> None:
@@ -208,15 +210,19 @@ class PowerManagement(PciFunction):
     def _ticks(self) -> int:
         return self._clock.now_ns * TIMER_HZ // _SECOND_NS
 
+    def _half_periods(self) -> int:
+        """How often the timer's top bit has changed."""
+        return self._ticks() >> TIMER_BITS - 1
+
     @property
     def status(self) -> int:
-        overflowed = self._ticks() >> TIMER_BITS - 1 != self._p.half_periods_seen
+        overflowed = self._half_periods() != self._p.half_periods_seen
         return self._p.status | (TMROF if overflowed else 0)
 
     def _clear(self, bits: int) -> None:
         self._p.status &= ~bits
         if bits & TMROF:
-            self._p.half_periods_seen = self._ticks() >> TIMER_BITS - 1
+            self._p.half_periods_seen = self._half_periods()
 
     def press_power_button(self) -> None:
         """What the person presses; an operating system with ACPI shuts down."""

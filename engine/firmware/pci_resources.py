@@ -15,7 +15,7 @@ from engine.firmware.board import FirmwareBus
 from engine.firmware.pci_configuration import PciConfiguration
 
 FIRST_MEMORY: Final = 0xE0000000
-FIRST_PORT: Final = 0xC000
+FIRST_PORT: Final = 0xD000  # above the window of configuration mechanism 2
 PIRQ_IRQS: Final = (10, 11, 10, 11)  # for PIRQA# to PIRQD#
 ISA_BRIDGE_CLASS: Final = 0x0601
 HOST_BRIDGE_CLASS: Final = 0x0600

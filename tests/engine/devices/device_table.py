@@ -232,7 +232,7 @@ class Poker:
         chance = self._chance
         if isinstance(port, PortRange):
             size = chance.choice([size for size in (1, 2, 4) if size <= port.width])
-            offset = port.offset + chance.randrange(port.count)
+            offset = chance.randrange(port.count)  # the bus takes the range's first port off
             if chance.random() < 0.5:
                 return _checked(port.read(offset, size), size) if port.read else None
             return port.write(offset, chance.randrange(1 << 8 * size), size) if port.write else None
