@@ -93,6 +93,7 @@ class Claims(Protocol):
 @dataclass(slots=True)
 class FunctionState:
     configuration: bytearray = field(default_factory=lambda: bytearray(CONFIGURATION_BYTES))
+    open: list[int] = field(default_factory=list)  # windows that found room, by index
 
 
 class PciFunction:
@@ -169,11 +170,16 @@ class PciFunction:
         self.configuration_changed(0, CONFIGURATION_BYTES)
 
     def save(self) -> Any:
+        self._s.open = sorted(self._open)
         return copy_state(self._s)
 
     def load(self, state: Any) -> None:
         """Raises StateError."""
-        fits = isinstance(state, FunctionState) and isinstance(state.configuration, bytearray)
+        fits = (
+            isinstance(state, FunctionState)
+            and isinstance(state.configuration, bytearray)
+            and isinstance(state.open, list)
+        )
         if not fits or len(state.configuration) != CONFIGURATION_BYTES:
             raise StateError("The saved state of a PCI device is of another kind.")
         # Read-only bits are the chip's own, whatever a damaged state says.
@@ -182,7 +188,8 @@ class PciFunction:
             own[i] = own[i] & ~mask | state.configuration[i] & mask
         self._s.configuration[:] = own
         self._drive_interrupt()
-        self._place_windows()
+        self._close_windows([index for index in self._open if index not in state.open])
+        self._place_windows(first=state.open)
         self.configuration_changed(0, CONFIGURATION_BYTES)
 
     # -- Configuration space --------------------------------------------------------------------------------------
@@ -244,27 +251,35 @@ class PciFunction:
             return None
         return value & ~(window.length - 1) & 0xFFFFFFFF
 
-    def _place_windows(self) -> None:
+    def _place_windows(self, first: Sequence[int] = ()) -> None:
         # Those that close make room for those that open, of this function and of others.
-        closed = [index for index, base in self._open.items() if base != self._wanted(index)]
-        for index in closed:
+        self._close_windows([index for index, base in self._open.items() if base != self._wanted(index)])
+        for index in first:
+            if index in self._windows:
+                self._open_window(index)
+        self.open_windows()
+        if self.claims is not None:
+            self.claims.room_made()
+
+    def _close_windows(self, indices: Sequence[int]) -> None:
+        for index in indices:
             del self._open[index]
             self._windows[index].place(None)
             if self.claims is not None:
                 self.claims.release(self._windows[index])
-        self.open_windows()
-        if closed and self.claims is not None:
-            self.claims.room_made()
 
     def open_windows(self) -> None:
         """Opens the windows that the guest wants open and that have room now."""
-        for index, window in self._windows.items():
-            base = self._wanted(index)
-            if base is None or index in self._open:
-                continue
-            if self.claims is None or self.claims.claim(window, base):
-                self._open[index] = base
-                window.place(base)
+        for index in self._windows:
+            self._open_window(index)
+
+    def _open_window(self, index: int) -> None:
+        window, base = self._windows[index], self._wanted(index)
+        if base is None or index in self._open:
+            return
+        if self.claims is None or self.claims.claim(window, base):
+            self._open[index] = base
+            window.place(base)
 
 
 def _register_of(index: int) -> int:
