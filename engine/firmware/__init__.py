@@ -9,6 +9,7 @@ Frame
     user_rom            a BIOS image of the person's own
     assembler           emits 16-bit code for the ROM
     rom                 entry points, stubs and tables of both ROMs
+    rom_protected_mode  32-bit entry points: APM, BIOS32, PCI BIOS
     mailbox_layout      ports, frame, service and status numbers
     mailbox             the ports themselves
     call                registers, flags and memory of one call
@@ -64,7 +65,7 @@ Interrupts
     int19_boot          INT 19h, INT 18h
     linux_boot          a Linux kernel with no disk
     int1a_time          INT 1Ah
-    int1a_pci           INT 1Ah/B1h
+    int1a_pci           INT 1Ah/B1h and the same from protected mode
 """
 
 from engine.firmware.bios import Firmware, FirmwareState
