@@ -446,6 +446,13 @@ class Board:
         self.cpu.reset()
         self.firmware.reset(cold=kind is ResetKind.POWER_ON)
 
+    def press_power_button(self) -> bool:
+        """Whether the guest hears of it: its operating system has to have taken power management over (ACPI)."""
+        if self.power_management.watches_power_button:
+            self.power_management.press_power_button()
+            return True
+        return False
+
     def flush(self) -> None:
         """Everything the guest wrote is on the host's disk, and so are the BIOS settings. What the host cannot write
         is told in a notice."""

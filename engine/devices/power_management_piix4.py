@@ -13,7 +13,7 @@ from typing import Any, Final
 from engine.bus import Port, PortRange
 from engine.clock import Clock
 from engine.devices.device import ResetKind, copy_state
-from engine.devices.pci_function import FunctionState, Identity, PciFunction
+from engine.devices.pci_function import COMMAND, COMMAND_IO, FunctionState, Identity, PciFunction
 from engine.errors import StateError
 from engine.irq import IrqLine
 
@@ -103,7 +103,7 @@ class PowerManagement(PciFunction):
         writable |= dict.fromkeys(range(0x44, 0x80), 0xFF) | dict.fromkeys(range(0xD3, 0xD7), 0xFF)
         defaults = {0x07: 0x02, PMBA: 0x01, SMBBA: 0x01}
         identity = Identity(0x8086, 0x7113, 0x068000, revision=3, interrupt_pin=1)
-        super().__init__(identity, writable=writable, defaults=defaults, command_writable=0x0001)
+        super().__init__(identity, writable=writable, defaults=defaults, command_writable=COMMAND_IO)
 
     # -- The device contract ----------------------------------------------------------------------------------
 
@@ -131,10 +131,20 @@ class PowerManagement(PciFunction):
         self._update()
 
     def configuration_changed(self, offset: int, size: int) -> None:
+        before = self._pm_base, self._smb_base
+        self._place_fixed()
+        if before != (self._pm_base, self._smb_base) and self.claims is not None:
+            self.claims.room_made()
+
+    def open_windows(self) -> None:
+        super().open_windows()
+        self._place_fixed()
+
+    def _place_fixed(self) -> None:
         space = self.configuration
         on = space[PMREGMISC] & PMREGMISC_PMIOSE
         self._pm_base = self._moved(PMBA, 0xFFC0, PM_PORTS, bool(on), self._pm_base, self.place_pm)
-        on = space[SMBHSTCFG] & SMBHSTCFG_ENABLE
+        on = space[SMBHSTCFG] & SMBHSTCFG_ENABLE and space[COMMAND] & COMMAND_IO
         self._smb_base = self._moved(SMBBA, 0xFFF0, SMB_PORTS, bool(on), self._smb_base, self.place_smb)
 
     def _moved(
@@ -230,9 +240,9 @@ class PowerManagement(PciFunction):
         self._update()
 
     @property
-    def acpi_enabled(self) -> bool:
-        """Whether an operating system takes care of the power button."""
-        return bool(self._p.control & SCI_EN)
+    def watches_power_button(self) -> bool:
+        """Whether an operating system takes care of it."""
+        return bool(self._p.control & SCI_EN and self._p.enable & PWRBTN)
 
     def _update(self) -> None:
         p = self._p

@@ -120,4 +120,5 @@ def _place_power_management(pci: PciConfiguration, functions: list[int]) -> None
         pci.write(function, pm.PMREGMISC, pm.PMREGMISC_PMIOSE, 1)
         pci.write(function, pm.SMBBA, resources.SMB_BASE | 1, 4)
         pci.write(function, pm.SMBHSTCFG, pm.SMBHSTCFG_ENABLE, 1)
+        pci.write(function, _COMMAND, 0x1, 2)  # SMBus
         pci.write(function, _INTERRUPT_LINE, resources.SCI_IRQ, 1)
