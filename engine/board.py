@@ -193,6 +193,7 @@ class Board:
         self.debug_ports = DebugPorts(self._debug_sink())
         self.serial_chips: list[Serial16550] = []
         self.serial: list[SerialConsole] = []
+        self.serial_bases: list[int] = []
         for index, port in enumerate(config.serial):
             self._make_serial(index, port)
         self.parallel = ParallelPort(pic.wire(resources.PARALLEL[0].irq).line(), clock)
@@ -216,7 +217,7 @@ class Board:
                 cmos=self.rtc,
                 floppies=self.floppies,
                 ide=self.ide,
-                serial_bases=[resources.SERIAL[index].ports[0] for index in range(len(self.serial))],
+                serial_bases=self.serial_bases,
                 parallel_bases=[resources.PARALLEL[0].ports[0]],
                 set_a20=self.set_a20,
                 reset=host.request_reset,
@@ -383,6 +384,7 @@ class Board:
         self._closers.append(backend.close)
         self.serial_chips.append(chip)
         self.serial.append(console)
+        self.serial_bases.append(resources.SERIAL[index].ports[0])
         attach(self.bus, chip, resources.SERIAL[index].ports[0], f"serial port {index + 1}")
 
     def _linux_image(self) -> LinuxImage | None:
