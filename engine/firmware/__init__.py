@@ -26,6 +26,7 @@ Frame
     mp_table            MultiProcessor tables
     pci_routing_table   $PIR
     smbios_tables       SMBIOS
+    rom_shadow          copies the ROMs into RAM
     pci_configuration   PCI configuration space through the ports
     pci_resources       addresses and interrupts of PCI functions
     idle                tells waiting from working

@@ -192,6 +192,14 @@ def test_decoding_off_closes_windows(guest: Guest) -> None:
     assert guest.bus.read_memory(0xE0000000, 4) != b"\xff" * 4
 
 
+def test_post_shadows_the_roms(guest: Guest) -> None:
+    pam = [guest.read(HOST, 0x59 + index, 1) for index in range(7)]
+    assert pam == [0x10, 0x11, 0, 0, 0, 0x11, 0x11]
+    assert guest.bus.read_memory(0xF0000, 0x10000) == guest.bus.read_memory(0xFFFF0000, 0x10000)
+    guest.bus.write_memory(0xC0000, b"no")
+    assert guest.bus.read_memory(0xC0000, 2) == b"\x55\xaa"
+
+
 def test_shadow_ram(guest: Guest) -> None:
     rom = guest.bus.read_memory(0xF0000, 64)
     guest.write(HOST, 0x59, 0x20, 1)  # reads from ROM, writes to RAM: how a BIOS copies itself

@@ -1,4 +1,4 @@
-"""PCI BIOS 2.1 by INT 1Ah and by BIOS32, called by code on the real processor."""
+"""PCI BIOS 2.1 by INT 1Ah and by BIOS32, and shadowing, by code on the real processor."""
 
 from __future__ import annotations
 
@@ -25,6 +25,14 @@ _PROTECTED_MODE = """
     60000001d3891dee7c000066b801b1bf00000000ff1dee7c000089150c600000a31060000066b80ab1bb0800000031ff
     f99cff1dee7c00009c8f051860000058890d1460000066b8ffb1ff1dee7c00009c8f0520600000a31c600000eb2a0000
     000008001700007d00009090909090900000000000000000ffff0000009bcf00ffff00000093cf00
+"""
+
+
+# What BIOSes do to shadow themselves: writes of the F segment to RAM while it is ROM that runs (INT 12h), the copy
+# of 64 KiB, then RAM that cannot be written, then RAM that can.
+_SHADOW = """
+    31c08ed866b858000080baf80c66efbafd0cb020eecd12a30060b800f08ec08ed831f631ffb90040fcf366a5bafd0cb0
+    10eecd1231db8edba30260bafd0cb030ee26c606400077cd12a30460
 """
 
 
@@ -84,3 +92,10 @@ def test_bios32_service_directory_and_the_32_bit_entry(tmp_path: Path) -> None:
     assert signature == 0x20494350 and present >> 8 & 0xFF == 0
     assert identity == 0x70008086 and not flags & 1
     assert other >> 8 & 0xFF == 0x81 and other_flags & 1
+
+
+def test_code_runs_in_a_segment_whose_writes_go_elsewhere(tmp_path: Path) -> None:
+    with run(tmp_path, _SHADOW, seconds=2.0) as vm:
+        assert struct.unpack("<3H", vm.memory[0x6000:0x6006]) == (639, 639, 639)
+        assert vm.memory[0xF0040][0] == 0x77
+        assert vm.memory[0xFFFF0040][0] != 0x77
