@@ -54,7 +54,8 @@ def logical_geometry(block: Block, physical: tuple[int, int, int]) -> Geometry:
 
 def _from_partitions(block: Block, total: int) -> Geometry | None:
     """Heads and sectors a disk was partitioned with: partitions end at the last head and sector of a cylinder,
-    and begin where the same geometry puts their first sector."""
+    and the same geometry puts their first and last sectors where the linear fields say. A table written for
+    another geometry (255 heads on a small disk, say) tells nothing about this one."""
     try:
         table = block.read(0, 1)
     except (OSError, BancadaError):
@@ -67,8 +68,20 @@ def _from_partitions(block: Block, total: int) -> Geometry | None:
         heads, sectors = entry[5] + 1, entry[6] & 63
         if not length or not entry[4] or entry[5] == 0 or not sectors or heads > 255:
             continue
-        cylinder = entry[3] | (entry[2] & 0xC0) << 2
         geometry = Geometry(min(total // (heads * sectors), MAX_CYLINDERS), heads, sectors)
-        if geometry.cylinders and geometry.lba(cylinder, entry[1], entry[2] & 63) == start:
+        if _lba(geometry, entry[1:4]) == start and _ends_at(geometry, entry[5:8], start + length - 1):
             return geometry
     return None
+
+
+def _lba(geometry: Geometry, address: bytes) -> int | None:
+    """A partition table's three bytes: head, sector with the cylinder's high bits, cylinder."""
+    return geometry.lba(address[2] | (address[1] & 0xC0) << 2, address[0], address[1] & 63)
+
+
+def _ends_at(geometry: Geometry, address: bytes, last: int) -> bool:
+    # Partitions that end beyond the last cylinder carry its number.
+    cylinder = address[2] | (address[1] & 0xC0) << 2
+    if cylinder == MAX_CYLINDERS - 1 and last >= MAX_CYLINDERS * geometry.heads * geometry.sectors:
+        return True
+    return _lba(geometry, address) == last

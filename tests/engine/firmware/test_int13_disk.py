@@ -142,17 +142,34 @@ def test_large_disks_are_translated() -> None:
     assert logical_geometry(FakeBlock(1 << 30), (16383, 16, 63)) == Geometry(1024, 255, 63)
 
 
+def partitioned(end: tuple[int, int, int], start: int, length: int, sectors: int = 20000) -> FakeBlock:
+    """A disk of one partition from 0/1/1 to ``end`` (cylinder, head, sector)."""
+    cylinder, head, sector = end
+    entry = bytes((0x80, 1, 1, 0, 6, head, sector | cylinder >> 2 & 0xC0, cylinder & 0xFF))
+    entry += start.to_bytes(4, "little") + length.to_bytes(4, "little")
+    return FakeBlock(sectors, bytes(0x1BE) + entry + bytes(48) + b"\x55\xaa")
+
+
 def test_partition_table_decides_the_geometry() -> None:
-    entry = bytes((0x80, 1, 1, 0, 6, 5, 17, 100)) + (17).to_bytes(4, "little") + (5000).to_bytes(4, "little")
-    sector = bytes(0x1BE) + entry + bytes(48) + b"\x55\xaa"
-    block = FakeBlock(20000, sector)
+    block = partitioned(end=(49, 5, 17), start=17, length=50 * 6 * 17 - 17)
     assert logical_geometry(block, (19, 16, 63)) == Geometry(20000 // (6 * 17), 6, 17)
 
 
-def test_partition_table_that_contradicts_itself_is_ignored() -> None:
-    entry = bytes((0x80, 1, 1, 0, 6, 5, 17, 100)) + (63).to_bytes(4, "little") + (5000).to_bytes(4, "little")
-    block = FakeBlock(20000, bytes(0x1BE) + entry + bytes(48) + b"\x55\xaa")
-    assert logical_geometry(block, (19, 16, 63)) == Geometry(19, 16, 63)
+def test_partition_that_ends_beyond_the_last_cylinder_decides_too() -> None:
+    size = 1 << 25
+    block = partitioned(end=(1023, 239, 63), start=63, length=size - 63, sectors=size)
+    assert logical_geometry(block, (16383, 16, 63)) == Geometry(1024, 240, 63)
+
+
+@pytest.mark.parametrize(
+    ("end", "start", "length"),
+    [
+        pytest.param((49, 5, 17), 63, 5000, id="start"),
+        pytest.param((1, 31, 63), 63, 20000 - 63, id="end, written for 255 heads"),
+    ],
+)
+def test_partition_table_that_contradicts_itself_is_ignored(end: tuple[int, int, int], start: int, length: int) -> None:
+    assert logical_geometry(partitioned(end, start, length), (19, 16, 63)) == Geometry(19, 16, 63)
 
 
 # -- Extensions ------------------------------------------------------------------------------------------------
