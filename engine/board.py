@@ -372,7 +372,8 @@ class Board:
             backend.send(data)
             host.activity(key, True)
 
-        chip = Serial16550(self.pic.wire(resources.SERIAL[index].irq).line(), self.clock, transmit)
+        irq = self.pic.wire(resources.SERIAL[index].irq).line()
+        chip = Serial16550(irq, self.clock, transmit, resources.LONGEST_SERIAL_CHARACTER_NS)
         console = SerialConsole(chip.receive, host.post, host.wait_until)
         backend = open_backend(
             config,

@@ -57,6 +57,8 @@ def attach_map(bus: Bus, port_map: Sequence[Port | PortRange | NativePort], base
                 entry.read_block,
                 entry.write_block,
             )
+            if entry.repeats:
+                bus.repeat_wide_accesses(base + entry.offset)
         elif isinstance(entry, NativePort):
             bus.attach_native(base + entry.offset, 1, name, entry.handler)
         else:

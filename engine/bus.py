@@ -28,6 +28,7 @@ class Port:
     width: int = 1
     read_block: Callable[[int], bytes] | None = None
     write_block: Callable[[bytes], None] | None = None
+    repeats: bool = False  # data flows through it: a wider access is several accesses to this same port
 
 
 @dataclass(frozen=True, slots=True)

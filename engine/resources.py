@@ -31,6 +31,7 @@ SERIAL: Final = (
     Resource((0x3E8,), irq=4),
     Resource((0x2E8,), irq=3),
 )
+LONGEST_SERIAL_CHARACTER_NS: Final = 1_000  # of characters that leave
 PARALLEL: Final = (Resource((0x378,), irq=7),)
 COPROCESSOR: Final = Resource((0x0F0,), irq=13)
 

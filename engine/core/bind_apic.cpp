@@ -96,7 +96,7 @@ void bind_apic(nb::module_& module) {
 
   nb::class_<LocalApic>(module, "LocalApic")
       .def(nb::init<Clock&>(), "clock"_a, nb::keep_alive<1, 2>())
-      .def("connect", &connect, "cpu"_a, "bus"_a, "end_of_interrupt"_a)
+      .def("connect", &connect, "cpu"_a, "bus"_a, "end_of_interrupt"_a.none())
       .def("disconnect",
            [](LocalApic& apic) {
              apic.intr = nullptr;

@@ -360,6 +360,7 @@ void bind_machine(nb::module_& module) {
             bus.attach_ports(port, 1, std::move(handler), width, name);
           },
           "port"_a, "width"_a, "name"_a, "handler"_a)
+      .def("repeat_wide_accesses", &Bus::repeat_wide_accesses, "port"_a)
       .def("detach_ports", &Bus::detach_ports, "port"_a, "count"_a)
       .def("ports_are_free", &Bus::ports_are_free, "port"_a, "count"_a)
       .def(

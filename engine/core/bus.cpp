@@ -69,6 +69,10 @@ void Bus::detach_ports(uint16_t first, uint32_t count) {
   std::fill(port_range_.begin() + first, port_range_.begin() + end, uint16_t{0});
 }
 
+void Bus::repeat_wide_accesses(uint16_t port) {
+  if (PortRange* range = range_of(port)) range->repeats = true;
+}
+
 bool Bus::ports_are_free(uint16_t first, uint32_t count) const {
   if (first + count > PORTS) return false;
   return std::all_of(port_range_.begin() + first, port_range_.begin() + first + count,
@@ -122,8 +126,10 @@ uint32_t Bus::port_read(uint16_t port, int size) {
 // A wide access to a narrower register is two accesses, as on the ISA bus.
 uint32_t Bus::read_split(uint16_t port, int size) {
   const int half = size / 2;
+  const PortRange* range = range_of(port);
+  const int step = range != nullptr && range->repeats ? 0 : half;
   const uint32_t low = port_read(port, half);
-  const uint32_t high = port_read(static_cast<uint16_t>(port + half), half);
+  const uint32_t high = port_read(static_cast<uint16_t>(port + step), half);
   return low | high << (half * 8);
 }
 
@@ -131,8 +137,9 @@ void Bus::port_write(uint16_t port, uint32_t value, int size) {
   PortRange* range = range_of(port);
   if (range == nullptr ? size > 1 : size > range->width) {
     const int half = size / 2;
+    const int step = range != nullptr && range->repeats ? 0 : half;
     port_write(port, value & all_ones(half), half);
-    port_write(static_cast<uint16_t>(port + half), value >> (half * 8), half);
+    port_write(static_cast<uint16_t>(port + step), value >> (half * 8), half);
     return;
   }
   if (range == nullptr) {
@@ -143,8 +150,16 @@ void Bus::port_write(uint16_t port, uint32_t value, int size) {
   range->handler->write(static_cast<uint16_t>(port - range->first), value & all_ones(size), size);
 }
 
+// Doublewords to or from a repeating register are twice as many words.
+void Bus::narrow_block(const PortRange* range, uint32_t& count, int& size) {
+  if (range == nullptr || !range->repeats || size <= range->width) return;
+  count *= static_cast<uint32_t>(size / range->width);
+  size = range->width;
+}
+
 void Bus::port_read_block(uint16_t port, uint8_t* to, uint32_t count, int size) {
   PortRange* range = range_of(port);
+  narrow_block(range, count, size);
   if (range != nullptr && size <= range->width) {
     range->reads += count;
     range->handler->read_block(static_cast<uint16_t>(port - range->first), to, count, size);
@@ -158,6 +173,7 @@ void Bus::port_read_block(uint16_t port, uint8_t* to, uint32_t count, int size) 
 
 void Bus::port_write_block(uint16_t port, const uint8_t* from, uint32_t count, int size) {
   PortRange* range = range_of(port);
+  narrow_block(range, count, size);
   if (range != nullptr && size <= range->width) {
     range->writes += count;
     range->handler->write_block(static_cast<uint16_t>(port - range->first), from, count, size);

@@ -45,6 +45,8 @@ class Bus {
   // Throws BusConflict when a port is taken. `width` is the widest access the handler takes.
   void attach_ports(uint16_t first, uint32_t count, std::shared_ptr<PortHandler> handler, int width,
                     const std::string& name);
+  // A register behind which a stream of data flows (IDE): a wider access is several accesses to this same port.
+  void repeat_wide_accesses(uint16_t port);
   void detach_ports(uint16_t first, uint32_t count);
   bool ports_are_free(uint16_t first, uint32_t count) const;
   // Page-granular; maps the pages as PAGE_DEVICE. Throws BusConflict on overlap with another device.
@@ -79,6 +81,7 @@ class Bus {
     uint16_t first;
     int width;
     std::string name;
+    bool repeats = false;
     uint64_t reads = 0, writes = 0;
   };
   struct MmioRange {
@@ -89,6 +92,7 @@ class Bus {
   };
   PortRange* range_of(uint16_t port) { return ranges_[port_range_[port]].get(); }
   MmioRange* mmio_of(uint32_t physical);
+  static void narrow_block(const PortRange* range, uint32_t& count, int& size);
   uint32_t read_split(uint16_t port, int size);
 
   PhysicalMemory& memory_;

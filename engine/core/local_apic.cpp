@@ -353,10 +353,11 @@ void LocalApic::timer_due() {
 
 // -- Registers ----------------------------------------------------------------------------------------------
 
-uint32_t LocalApic::read(uint32_t offset, int) {
+uint32_t LocalApic::read(uint32_t offset, int size) {
   // Registers are 32 bits wide every 16 bytes; what lies between is undefined and reads zero.
   if ((offset & 0xF) >= 4) return 0;
-  return read_register(offset / 16) >> (offset % 4 * 8);
+  const uint32_t value = read_register(offset / 16) >> (offset % 4 * 8);
+  return size == 4 ? value : value & ((1u << size * 8) - 1);
 }
 
 void LocalApic::write(uint32_t offset, uint32_t value, int size) {

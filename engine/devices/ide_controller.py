@@ -156,6 +156,7 @@ class _Channel:
                 width=2,
                 read_block=self.read_block,
                 write_block=self.write_block,
+                repeats=True,
             )
         ]
         ports += [self._register(register) for register in range(ERROR_FEATURES, STATUS_COMMAND + 1)]

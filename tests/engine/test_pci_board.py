@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -145,3 +146,17 @@ def test_pci_state_is_taken_over(guest: Guest) -> None:
         other.bus.write_memory(0xDC000, b"upper")
         assert other.bus.read_memory(0xE8000000, 6) == b"pixels"
         assert other.bus.read_memory(0xDC000, 5) == b"upper"
+
+
+def test_a_doubleword_from_the_ide_data_register_is_two_words_of_data(tmp_path: Path) -> None:
+    image = tmp_path / "disk.img"
+    image.write_bytes(bytes(range(256)) * 2 + bytes(1 << 20))
+    with Machine(MachineConfig(memory_mb=4, clock="instructions", disks=[image])) as vm:
+        vm.power_on()
+        vm.run_for(5)
+        bus = vm.board.bus
+        for port, value in ((0x3F6, 2), (0x1F6, 0xE0), (0x1F2, 1), (0x1F3, 0), (0x1F4, 0), (0x1F5, 0), (0x1F7, 0x20)):
+            bus.port_write(port, value, 1)
+        assert bus.port_read(0x1F0, 4) == 0x03020100
+        assert bus.port_read(0x1F0, 2) == 0x0504
+        assert bus.port_read(0x1F0, 4) == 0x09080706

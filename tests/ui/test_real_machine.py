@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -85,11 +86,14 @@ def make_vm(shell: Shell) -> Callable[..., VmFolder]:
 
 
 @pytest.fixture
-def started(shell: Shell, world: World, make_vm: Callable[..., VmFolder]) -> Callable[..., VmSession]:
-    """Makes a machine with the diagnostics diskette, chooses it in the library and presses Ctrl+B."""
+def started(shell: Shell, world: World, make_vm: Callable[..., VmFolder], tmp_path: Path) -> Callable[..., VmSession]:
+    """Makes a machine with a diagnostics diskette of its own, chooses it in the library and presses Ctrl+B."""
 
     def start(name: str = "PC", floppy: Path | None = None) -> VmSession:
-        make_vm(name, floppy or diagnostics_image())
+        if floppy is None:
+            # One machine at a time writes to a diskette, and tests run side by side.
+            floppy = Path(shutil.copy(diagnostics_image(), tmp_path / f"{name}.img"))
+        make_vm(name, floppy)
         click_row(shell.window.library_view.list, name)
         keys(shell.window, Qt.Key.Key_B, CTRL)
         session = shell.window.session

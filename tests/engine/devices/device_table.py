@@ -11,6 +11,7 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from engine import _core
 from engine.bus import NativePort, Port, PortRange
 from engine.clock import MICROSECOND_NS, MILLISECOND_NS, ManualClock
 from engine.console.scan_codes import KEYS
@@ -20,7 +21,9 @@ from engine.devices.dma_8237 import DmaControllers
 from engine.devices.floppy_controller_82077 import FloppyController82077
 from engine.devices.floppy_drive import FloppyDrive
 from engine.devices.interrupt_controller_8259 import InterruptControllers
+from engine.devices.io_apic_82093aa import IoApic82093aa
 from engine.devices.keyboard_controller_8042 import KeyboardController8042
+from engine.devices.local_apic import LocalApic
 from engine.devices.parallel_port import ParallelPort
 from engine.devices.pc_speaker import PcSpeaker
 from engine.devices.ps2_keyboard import Ps2Keyboard
@@ -29,7 +32,7 @@ from engine.devices.rtc_cmos_mc146818 import RtcCmos
 from engine.devices.serial_16550 import Serial16550
 from engine.devices.system_control import SystemControl
 from engine.devices.timer_8254 import Timer8254
-from engine.irq import IrqLine, RecordingIrqLine
+from engine.irq import IrqLine, IrqWire, RecordingIrqLine
 from tests.engine.devices.floppy_stimuli import Diskette, RandomGuest
 
 Stimulus = Callable[[random.Random], object]
@@ -88,6 +91,45 @@ def _interrupt_controllers(rig: Rig) -> Built:
         lambda chance: rig.note("vector", pic.acknowledge()),
     ]
     return Built([pic], pic.port_map(), stimuli, [lambda: (pic.requests, pic.in_service, pic.masks)], lines)
+
+
+def _apics(rig: Rig) -> Built:
+    """Both APICs as the board has them; the native clock follows the rig's."""
+    memory = _core.PhysicalMemory(1 << 20, 0)
+    bus, clock = _core.Bus(memory), _core.Clock("instructions", 10)
+    clock.set_now_ns(rig.clock.now_ns)
+    cpu = _core.Interpreter(memory, bus, clock, "pentium-pro")
+    local = LocalApic(clock)
+    chip = IoApic82093aa(local.message)
+
+    def ended(vector: int) -> None:
+        rig.note("eoi", vector)
+        chip.end_of_interrupt(vector)
+
+    local.native.connect(cpu, bus, ended)
+
+    def on_time(access: Callable[..., int | None]) -> Callable[..., int | None]:
+        def call(*arguments: int) -> int | None:
+            clock.set_now_ns(rig.clock.now_ns)
+            clock.run_due()
+            return access(*arguments)
+
+        return call
+
+    inputs = [IrqWire(chip.input(number)).line() for number in range(24)]
+    pins = [IrqWire(local.set_lint0).line(), IrqWire(local.set_lint1).line(), *inputs]
+    ports = [
+        PortRange(0, 0x420, on_time(local.native.read), on_time(local.native.write), 4),  # type: ignore[arg-type]
+        PortRange(0, 0x14, chip.read, chip.write, 4),
+    ]
+    stimuli: list[Stimulus] = [
+        lambda chance: chance.choice(pins).set(chance.random() < 0.5),
+        lambda chance: rig.note("vector", local.native.acknowledge()),
+        lambda chance: on_time(local.native.write)(chance.randrange(0x40) * 16, chance.randrange(1 << 18), 4),
+        lambda chance: local.message(chance.randrange(256), chance.randrange(8), chance.random() < 0.5, 0, False),
+        lambda chance: local.native.write_base(chance.choice((0xFEE00900, 0xFEE00100, 0xFED00900, 0x900))),
+    ]
+    return Built([local, chip], ports, stimuli, [local.save, lambda: cpu.retired], pins)
 
 
 def _timer(rig: Rig) -> Built:
@@ -194,6 +236,7 @@ def _floppy(rig: Rig) -> Built:
 
 TABLE: dict[str, Callable[[Rig], Built]] = {
     "interrupt controllers": _interrupt_controllers,
+    "local and I/O APIC": _apics,
     "timer": _timer,
     "clock": _clock,
     "dma": _dma,

@@ -38,6 +38,8 @@ def kernel_file(folder: Path, **changes: int) -> Path:
     image[0x211] = changes.get("loadflags", 1)
     struct.pack_into("<I", image, 0x22C, 0x7FFFFFFF)
     struct.pack_into("<I", image, 0x238, 255)
+    struct.pack_into("<I", image, 0x1F4, changes.get("syssize", 0))
+    struct.pack_into("<Q", image, 0x258, changes.get("pref_address", 0x100000))
     struct.pack_into("<I", image, 0x260, changes.get("init_size", 0x10000))
     image[0x268 : 0x268 + len(_PROGRAM)] = _PROGRAM
     path = folder / "kernel"
@@ -94,6 +96,47 @@ def test_damaged_and_missing_files_are_told(tmp_path: Path) -> None:
         LinuxImage.open(kernel_file(tmp_path), tmp_path / "none", "", RAM)
     with pytest.raises(MediumError, match="command line"):
         LinuxImage.open(kernel_file(tmp_path), None, "x" * 256, RAM)
+
+
+def test_a_kernel_cut_in_the_middle_is_told(tmp_path: Path) -> None:
+    """The header says how long the rest is."""
+    kernel = kernel_file(tmp_path, syssize=6000 // 16)
+    LinuxImage.open(kernel, None, "", RAM)
+    kernel.write_bytes(kernel.read_bytes()[:-100])
+    with pytest.raises(MediumError, match="cut short: 7436 bytes of 7536"):
+        LinuxImage.open(kernel, None, "", RAM)
+
+
+def loaded(kernel: Path, initrd: Path | None, command_line: str) -> dict[int, bytes]:
+    pieces: dict[int, bytes] = {}
+    LinuxImage.open(kernel, initrd, command_line, RAM).load(pieces.__setitem__, RAM)
+    return pieces
+
+
+@pytest.mark.parametrize(
+    ("words", "mode"),
+    [("quiet", 0xFFFF), ("vga=ask", 0xFFFD), ("vga=ext vga=0x314", 0x314), ("vga=788", 788), ("vga=wide", 0xFFFF)],
+)
+def test_the_video_mode_of_the_command_line_is_in_the_header(tmp_path: Path, words: str, mode: int) -> None:
+    setup = loaded(kernel_file(tmp_path), None, words)[0x90000]
+    assert struct.unpack_from("<H", setup, 0x1FA) == (mode,)
+
+
+@pytest.mark.parametrize(
+    ("words", "below"), [("", 16), ("mem=8M", 8), ("mem=12288k quiet", 12), ("mem=1M", 16), ("mem=x", 16)]
+)
+def test_the_ram_disk_lies_below_the_memory_limit(tmp_path: Path, words: str, below: int) -> None:
+    initrd = tmp_path / "initrd"
+    initrd.write_bytes(bytes(5000))
+    setup = loaded(kernel_file(tmp_path), initrd, words)[0x90000]
+    place, size = struct.unpack_from("<II", setup, 0x218)
+    assert (below << 20) - 0x3000 <= place and place + size <= below << 20
+
+
+def test_the_place_where_the_kernel_unpacks_itself_counts(tmp_path: Path) -> None:
+    kernel = kernel_file(tmp_path, pref_address=15 << 20, init_size=2 << 20)
+    with pytest.raises(MediumError, match="more memory"):
+        LinuxImage.open(kernel, None, "", RAM)
 
 
 def test_a_command_line_wants_a_kernel() -> None:
