@@ -186,7 +186,6 @@ class Board:
         self.ide_controller = IdeController(
             irqs=(pic.wire(resources.IDE_PRIMARY.irq).line(), pic.wire(resources.IDE_SECONDARY.irq).line()),
             drives=self.ide,
-            clock=clock,
         )
 
         # -- Ports to the outside
@@ -337,14 +336,15 @@ class Board:
     def _make_ide_drives(self) -> list[AtaDisk | AtapiCdrom | None]:
         drives: list[AtaDisk | AtapiCdrom | None] = [None] * 4
         for index, disk in enumerate(self.config.hard_disks):
-            block = open_disk(disk.image, disk.read_only, self._image_failed(f"disk{index}"))
+            failed = self._image_failed(f"disk{index}")
+            block = open_disk(disk.image, disk.read_only, failed)
             self._closers.append(block.close)
-            drives[disk.slot] = AtaDisk(block, activity=self._light(f"disk{index}"))
+            drives[disk.slot] = AtaDisk(block, activity=self._light(f"disk{index}"), refused=failed)
         for index, cdrom in enumerate(self.config.cdrom_drives):
             drive = AtapiCdrom(activity=self._light(f"cdrom{index}"))
             self._closers.append(drive.eject)
             if cdrom.image is not None:
-                drive.insert(CdImage.open(cdrom.image))
+                drive.insert(CdImage.open(cdrom.image, self._image_failed(f"cdrom{index}")))
             drives[cdrom.slot] = drive
         return drives
 
@@ -484,7 +484,7 @@ class Board:
         if isinstance(drive, FloppyDrive):
             drive.insert(FloppyImage.open(path, read_only, self._image_failed(device)))
         else:
-            drive.insert(CdImage.open(path))
+            drive.insert(CdImage.open(path, self._image_failed(device)))
 
     def eject(self, device: str) -> None:
         self._removable(device).eject()

@@ -26,7 +26,9 @@ Drives
     ide_function_piix3              its PCI function
     ide_device                      what both kinds of drives share: task file and transfers
     ata_disk                        hard disk
+    ata_identify                    what it tells about itself
     atapi_cdrom                     CD-ROM drive
+    mmc_replies                     what it tells about itself and its disc
 
 Display
     vga                             the adapter: VGA registers and the pace of frames

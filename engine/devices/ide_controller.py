@@ -1,7 +1,8 @@
 """IDE controller: two channels of two drives at the PC/AT's addresses, PIO only.
 
 Source: ATA/ATAPI-6, section 7; the command block is attached at 1F0h or 170h, the control block at 3F6h or 376h.
-Device 0 and device 1 both hear every register write; the selected one answers.
+Device 0 and device 1 both hear every register write; the selected one answers. The data register is two bytes
+wide, and a dword there is two words of data (82371SB data sheet 290550, section 3.3).
 """
 
 from __future__ import annotations
@@ -10,16 +11,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from engine.bus import Port, PortRange
-from engine.clock import Clock
+from engine.bus import Port
 from engine.devices.device import ResetKind, copy_state
-from engine.devices.ide_device import BSY, DEVICE_SLAVE, IdeDevice
+from engine.devices.ide_device import BSY, DEVICE_SLAVE, DIAGNOSTIC, IdeDevice
 from engine.devices.ide_device import State as DriveState
+from engine.errors import StateError
 from engine.irq import IrqLine
 
 DATA, ERROR_FEATURES, COUNT, LBA_LOW, LBA_MID, LBA_HIGH, DEVICE, STATUS_COMMAND = range(8)
 CONTROL_HOB, CONTROL_SRST, CONTROL_NIEN = 0x80, 0x04, 0x02
-DIAGNOSTIC: Final = 0x90
+_DEVICE_OBSOLETE: Final = 0xA0  # bits that read as ones
 _SHADOWED: Final = {
     ERROR_FEATURES: "features",
     COUNT: "count",
@@ -32,7 +33,7 @@ _SHADOWED: Final = {
 @dataclass
 class ChannelState:
     control: int = 0
-    device: int = 0xA0
+    device: int = _DEVICE_OBSOLETE
     drives: list[DriveState | None] = field(default_factory=list)
 
 
@@ -65,16 +66,13 @@ class _Channel:
                 drive.reset(kind)
         self.update_irq()
 
-    # -- Command block
+    # -- Data register
 
-    def read_data(self, size: int) -> int:
-        drive = self.selected
-        return int.from_bytes(drive.read_data(size), "little") if drive is not None else (1 << 8 * size) - 1
+    def read_data(self) -> int:
+        return int.from_bytes(self.read_block(1), "little")
 
-    def write_data(self, value: int, size: int) -> None:
-        drive = self.selected
-        if drive is not None:
-            drive.write_data(value.to_bytes(size, "little"))
+    def write_data(self, value: int) -> None:
+        self.write_block(value.to_bytes(2, "little"))
 
     def read_block(self, count: int) -> bytes:
         drive = self.selected
@@ -85,30 +83,39 @@ class _Channel:
         if drive is not None:
             drive.write_data(data)
 
+    # -- The rest of the command block
+
     def read_register(self, register: int) -> int:
-        if register == DEVICE:
-            return self.state.device
         drive = self.selected
         if drive is None:
+            if register == DEVICE:
+                return self.state.device
             # With another drive on the cable its pull-downs give zeros; an empty channel floats.
             return 0x00 if any(self.drives) else 0xFF
         task = drive.state.task
+        if register == DEVICE:
+            return _DEVICE_OBSOLETE | task.device & ~DEVICE_SLAVE | self.state.device & DEVICE_SLAVE
         if register == STATUS_COMMAND:
             drive.set_interrupt(False)
-            return task.status
+            return self._status(drive)
         if register == ERROR_FEATURES:
             return task.error
         name = _SHADOWED[register]
         value: int = getattr(task, f"{name}_previous" if self.state.control & CONTROL_HOB else name)
         return value
 
+    def _status(self, drive: IdeDevice) -> int:
+        return BSY if self.state.control & CONTROL_SRST else drive.state.task.status
+
     def write_register(self, register: int, value: int) -> None:
         self.state.control &= ~CONTROL_HOB
+        if self.state.control & CONTROL_SRST:
+            return  # the drives are busy with the reset
         if register == STATUS_COMMAND:
             self._command(value)
             return
         if register == DEVICE:
-            self.state.device = value | 0xA0
+            self.state.device = value | _DEVICE_OBSOLETE
         for drive in self.drives:
             if drive is None:
                 continue
@@ -123,23 +130,21 @@ class _Channel:
             self.update_irq()
 
     def _command(self, value: int) -> None:
-        drives = [drive for drive in self.drives if drive is not None] if value == DIAGNOSTIC else [self.selected]
-        for drive in drives:
-            if drive is not None and not drive.state.task.status & BSY:
-                drive.set_interrupt(False)
-                drive.state.task.command = value
-                drive.execute(value)
         if value == DIAGNOSTIC:
-            self.state.device = 0xA0
-            self.update_irq()
+            # Both drives carry it out, whichever is selected, and device 0 answers for both.
+            self.state.device = _DEVICE_OBSOLETE
+        for drive in self.drives if value == DIAGNOSTIC else [self.selected]:
+            if drive is not None:
+                drive.command(value)
 
     # -- Control block
 
     def read_alternate_status(self) -> int:
+        """As the status register, but the interrupt stays."""
         drive = self.selected
         if drive is None:
             return 0x00 if any(self.drives) else 0xFF
-        return BSY if self.state.control & CONTROL_SRST else drive.state.task.status
+        return self._status(drive)
 
     def write_control(self, value: int) -> None:
         before, self.state.control = self.state.control, value
@@ -147,12 +152,12 @@ class _Channel:
             self.reset(ResetKind.SOFT)
         self.update_irq()
 
-    def command_ports(self) -> list[Port | PortRange]:
-        ports: list[Port | PortRange] = [
+    def command_ports(self) -> list[Port]:
+        ports: list[Port] = [
             Port(
                 DATA,
-                lambda: self.read_data(2),
-                lambda value: self.write_data(value, 2),
+                self.read_data,
+                self.write_data,
                 width=2,
                 read_block=self.read_block,
                 write_block=self.write_block,
@@ -169,13 +174,13 @@ class _Channel:
 class IdeController:
     """``drives``: primary master, primary slave, secondary master, secondary slave; None where there is none."""
 
-    def __init__(self, irqs: Sequence[IrqLine], drives: Sequence[IdeDevice | None], clock: Clock) -> None:
+    def __init__(self, irqs: Sequence[IrqLine], drives: Sequence[IdeDevice | None]) -> None:
         self._channels = [_Channel(irqs[0], drives[0:2]), _Channel(irqs[1], drives[2:4])]
 
-    def command_ports(self, channel: int) -> list[Port | PortRange]:
+    def command_ports(self, channel: int) -> list[Port]:
         return self._channels[channel].command_ports()
 
-    def control_ports(self, channel: int) -> list[Port | PortRange]:
+    def control_ports(self, channel: int) -> list[Port]:
         unit = self._channels[channel]
         return [Port(0, unit.read_alternate_status, unit.write_control)]
 
@@ -196,6 +201,12 @@ class IdeController:
         )
 
     def load(self, state: State) -> None:
+        """Raises StateError, also when the drives are not where they were."""
+        if not isinstance(state, State):
+            raise StateError("The saved state of the IDE controller is of another kind.")
+        present = [[drive is not None for drive in channel.drives] for channel in self._channels]
+        if [[drive is not None for drive in channel.drives] for channel in state.channels] != present:
+            raise StateError("The saved IDE controller has other drives.")
         for channel, saved in zip(self._channels, copy_state(state).channels, strict=True):
             channel.state = ChannelState(saved.control, saved.device)
             for drive, drive_state in zip(channel.drives, saved.drives, strict=True):

@@ -1,6 +1,7 @@
-"""What an ATA disk and an ATAPI drive have in common: the task file and the programmed data transfer.
+"""What an ATA disk and an ATAPI drive have in common: the task file and the data phase of a command.
 
-Source: ATA/ATAPI-6 (T13/1410D), sections 7 (registers) and 9 (protocols).
+Source: ATA/ATAPI-4 (T13/1153D) and ATA/ATAPI-6 (T13/1410D), sections 7 (registers) and 9 (protocols). Drives of
+this machine take no time: a command written to the drive has been carried out when the write returns.
 """
 
 from __future__ import annotations
@@ -15,7 +16,22 @@ from engine.errors import StateError
 BSY, DRDY, DF, DSC, DRQ, ERR = 0x80, 0x40, 0x20, 0x10, 0x08, 0x01
 ERROR_UNC, ERROR_IDNF, ERROR_ABRT = 0x40, 0x10, 0x04
 DEVICE_LBA, DEVICE_SLAVE = 0x40, 0x10
-_MOST_BUFFER: Final = 1 << 20
+
+# Commands that both kinds of drives know.
+DEVICE_RESET, DIAGNOSTIC, SET_FEATURES = 0x08, 0x90, 0xEF
+STANDBY_NOW, IDLE_NOW, STANDBY, IDLE, CHECK_POWER, SLEEP = 0xE0, 0xE1, 0xE2, 0xE3, 0xE5, 0xE6
+# Their codes of old, from before ATA-4.
+OLD_POWER: Final = {0x94: STANDBY_NOW, 0x95: IDLE_NOW, 0x96: STANDBY, 0x97: IDLE, 0x98: CHECK_POWER, 0x99: SLEEP}
+# Power modes as CHECK POWER MODE tells them; asleep only a reset is heard.
+POWER_STANDBY, POWER_IDLE, POWER_ACTIVE, POWER_ASLEEP = 0x00, 0x80, 0xFF, -1
+_POWER_AFTER: Final = {
+    STANDBY_NOW: POWER_STANDBY,
+    STANDBY: POWER_STANDBY,
+    IDLE_NOW: POWER_IDLE,
+    IDLE: POWER_IDLE,
+    SLEEP: POWER_ASLEEP,
+}
+MOST_BUFFER: Final = 1 << 20
 
 
 @dataclass
@@ -40,27 +56,38 @@ class TaskFile:
 
 @dataclass
 class State:
-    """``phase`` names what happens when the block of data is through; ``lba`` and ``left`` belong to it."""
+    """``buffer`` is the data phase of the command, and ``phase`` names what comes after it. ``position`` is where
+    the next byte goes, ``end`` is where the block ends that DRQ is set for, ``lba`` and ``left`` are what is to come.
+    """
 
     task: TaskFile = field(default_factory=TaskFile)
     interrupt: bool = False
+    power: int = POWER_ACTIVE
     phase: str = ""
-    buffer: bytes = b""
+    buffer: bytearray = field(default_factory=bytearray)
     position: int = 0
+    end: int = 0
     writing: bool = False
     lba: int = 0
     left: int = 0
+    keep_settings: bool = False  # SET FEATURES 66h: a software reset leaves them alone
+    # Disks
     block_sectors: int = 1
     multiple: int = 0
     heads: int = 16
     sectors: int = 63
-    limit: int = 0
-    locked: bool = False
-    attention: bool = True
-    sense: tuple[int, int, int] = (0, 0, 0)
-    packet: bytes = b""
-    rest: bytes = b""  # of a reply longer than the byte count
     write_cache: bool = True
+    # Packet devices
+    packet: bytes = b""
+    limit: int = 0  # bytes of a block that DRQ is set for
+    length: int = 0  # of the data in the buffer
+    sense: tuple[int, int, int] = (0, 0, 0)
+    sense_lba: int | None = None
+    attention: bool = False
+    event: int = 0
+    tray_open: bool = False
+    locked: bool = False
+    pages: dict[int, bytes] = field(default_factory=dict)
 
 
 class IdeDevice:
@@ -72,22 +99,30 @@ class IdeDevice:
         self._activity = activity
         self.interrupt_changed: Callable[[], None] = lambda: None
         self.state = State()
+        self.sign()
 
     # -- Contract of every device
 
     def reset(self, kind: ResetKind) -> None:
-        """Power-on, RESET# or SRST: the signature stands in the task file afterwards."""
-        old = self.state
-        self.state = State(
-            heads=old.heads, sectors=old.sectors, locked=old.locked and kind is ResetKind.SOFT, attention=old.attention
-        )
+        """Power-on, RESET#, SRST or DEVICE RESET: the signature stands in the task file afterwards."""
+        old, self.state = self.state, State()
+        if kind is ResetKind.SOFT:
+            self.after_soft_reset(old)
         self.sign()
+
+    def after_soft_reset(self, old: State) -> None:
+        """What the kinds of drives take over from before."""
+        raise AssertionError
 
     def save(self) -> State:
         return copy_state(self.state)
 
     def load(self, state: State) -> None:
-        if state.position > len(state.buffer) or len(state.buffer) > _MOST_BUFFER:
+        if not isinstance(state, State):
+            raise StateError("The saved state of the IDE drive is of another kind.")
+        requested = bool(state.task.status & DRQ)
+        fits = 0 <= state.position <= state.end <= len(state.buffer) <= MOST_BUFFER
+        if not fits or requested != (state.position < state.end):
             raise StateError("The saved IDE drive has a damaged data buffer.")
         self.state = copy_state(state)
         self.interrupt_changed()
@@ -98,16 +133,46 @@ class IdeDevice:
         task.count, task.lba_low, task.error = 1, 1, 1
         task.lba_mid, task.lba_high = (0x14, 0xEB) if self.is_atapi else (0, 0)
         task.device &= DEVICE_SLAVE
+        self._end_data_phase()
         task.status = 0 if self.is_atapi else DRDY | DSC
 
     # -- Commands
+
+    def command(self, code: int) -> None:
+        """The command register was written."""
+        state = self.state
+        self.set_interrupt(False)
+        state.task.command = code
+        if code == DEVICE_RESET and self.is_atapi:
+            device = state.task.device
+            self.reset(ResetKind.SOFT)
+            self.state.task.device = device & DEVICE_SLAVE
+        elif state.power == POWER_ASLEEP:
+            state.task.status = BSY  # until a reset wakes it up
+        else:
+            self._end_data_phase()
+            state.task.error = 0
+            self.execute(code)
 
     def execute(self, command: int) -> None:
         raise AssertionError
 
     def phase_done(self) -> None:
-        """The processor moved the last byte of the buffer."""
+        """The processor moved the last byte of the block that DRQ was set for."""
         raise AssertionError
+
+    def diagnostic(self) -> None:
+        """EXECUTE DEVICE DIAGNOSTIC: the error register says that all is well."""
+        self.sign()
+        self.set_interrupt(True)
+
+    def power_command(self, code: int) -> None:
+        """STANDBY, IDLE, SLEEP and their like; the timers of STANDBY and IDLE never run out."""
+        if code == CHECK_POWER:
+            self.state.task.count = self.state.power
+        else:
+            self.state.power = _POWER_AFTER[code]
+        self.finish()
 
     @property
     def interrupting(self) -> bool:
@@ -118,65 +183,84 @@ class IdeDevice:
         self.interrupt_changed()
 
     def active(self, writing: bool) -> None:
+        self.state.power = POWER_ACTIVE
         if self._activity is not None:
             self._activity(writing)
 
     def finish(self) -> None:
         """The command ends well."""
-        state = self.state
-        state.phase, state.buffer, state.position, state.writing = "", b"", 0, False
-        state.task.status = DRDY | DSC
+        self._end_data_phase()
+        self.state.task.status = DRDY | DSC
         self.set_interrupt(True)
 
     def abort(self, error: int = ERROR_ABRT) -> None:
-        state = self.state
-        state.phase, state.buffer, state.position, state.writing = "", b"", 0, False
-        state.task.error = error
-        state.task.status = DRDY | DSC | ERR
+        self._end_data_phase()
+        self.state.task.error = error
+        self.state.task.status = DRDY | DSC | ERR
         self.set_interrupt(True)
 
-    def offer(self, data: bytes, phase: str, interrupt: bool = True) -> None:
-        """Data for the processor to read."""
+    def _end_data_phase(self) -> None:
         state = self.state
-        state.buffer, state.position, state.phase, state.writing = data, 0, phase, False
+        state.phase, state.buffer, state.position, state.end, state.writing = "", bytearray(), 0, 0, False
+        state.task.status &= ~DRQ
+
+    # -- The data phase
+
+    def offer(self, data: bytes, phase: str, block: int | None = None) -> int:
+        """Data for the processor to read, not empty; ``block`` bytes of it at a time, each with an interrupt. Returns
+        the length of the first block."""
+        state = self.state
+        state.buffer, state.position, state.phase, state.writing = bytearray(data), 0, phase, False
+        return self.next_block(block or len(data))
+
+    def ask(self, length: int, phase: str, block: int | None = None, interrupt: bool = True) -> None:
+        """Data the processor is to write, at least one byte."""
+        state = self.state
+        state.buffer, state.position, state.phase, state.writing = bytearray(length), 0, phase, True
+        self.next_block(block or length, interrupt)
+
+    def next_block(self, length: int, interrupt: bool = True) -> int:
+        """Sets DRQ for what comes next in the buffer, ``length`` bytes at most; returns how many."""
+        state = self.state
+        state.end = min(state.position + length, len(state.buffer))
         state.task.status = DRDY | DSC | DRQ
         if interrupt:
             self.set_interrupt(True)
+        return state.end - state.position
 
-    def ask(self, length: int, phase: str, interrupt: bool) -> None:
-        """Data the processor is to write."""
-        state = self.state
-        state.buffer, state.position, state.phase, state.writing = bytes(length), 0, phase, True
-        state.task.status = DRDY | DSC | DRQ
-        if interrupt:
-            self.set_interrupt(True)
-
-    # -- The data register
+    def end_of_reading(self) -> None:
+        """The last block of a PIO read was taken: no interrupt tells so."""
+        self._end_data_phase()
 
     def read_data(self, length: int) -> bytes:
+        """The data register, ``length`` bytes of it; a drive that has nothing to say leaves the bus alone.
+
+        A long string instruction goes on into the next block when that one is there at once.
+        """
         state = self.state
-        if state.writing or not state.task.status & DRQ:
-            return b"\xff" * length
-        piece = state.buffer[state.position : state.position + length]
-        state.position += len(piece)
-        if state.position >= len(state.buffer):
-            self.phase_done()
-        if len(piece) < length:
-            # A block transfer goes on into the next buffer when it is there at once.
-            more = state.task.status & DRQ and not self.state.writing and piece
-            return piece + (self.read_data(length - len(piece)) if more else bytes(length - len(piece)))
-        return piece
+        after = state.position + length
+        if after < state.end and not state.writing:
+            piece = state.buffer[state.position : after]
+            state.position = after
+            return bytes(piece)
+        data = bytearray()
+        while len(data) < length and state.task.status & DRQ and not state.writing:
+            after = min(state.end, state.position + length - len(data))
+            data += state.buffer[state.position : after]
+            state.position = after
+            if after == state.end:
+                self.phase_done()
+        return bytes(data).ljust(length, b"\xff")
 
     def write_data(self, data: bytes) -> None:
         state = self.state
-        while data and state.writing and state.task.status & DRQ:
-            room = len(state.buffer) - state.position
-            piece, data = data[:room], data[room:]
-            buffer = bytearray(state.buffer)
-            buffer[state.position : state.position + len(piece)] = piece
-            state.buffer = bytes(buffer)
-            state.position += len(piece)
-            if state.position >= len(state.buffer):
+        while data and state.task.status & DRQ and state.writing:
+            after = min(state.end, state.position + len(data))
+            count = after - state.position
+            state.buffer[state.position : after] = data[:count]
+            data = data[count:]
+            state.position = after
+            if after == state.end:
                 self.phase_done()
 
 

@@ -7,4 +7,5 @@ raw.py             raw disk images, and making new (sparse) ones
 probe.py           opens a hard disk image
 floppy_image.py    diskette images of every size
 cd_image.py        CD images: 2048-byte blocks, or raw 2352-byte sectors
+cd_sector.py       a whole CD sector made from its data
 """

@@ -6,52 +6,60 @@ number of machines.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Final
 
-from engine.disks.block_device import BlockError
-from engine.disks.lock import open_image
+from engine.disks.cd_sector import DATA_BYTES, RAW_BYTES, SYNC, whole_sector
+from engine.disks.host_file import Failed, HostFile
 from engine.errors import MediumError
 
-BLOCK_BYTES: Final = 2048
-RAW_BYTES: Final = 2352
-_SYNC: Final = b"\0" + b"\xff" * 10 + b"\0"
+BLOCK_BYTES: Final = DATA_BYTES
 
 
 class CdImage:
-    """Raises MediumError when opened; reads raise BlockError when the host fails, ValueError outside of the CD."""
+    """Raises MediumError when opened; reads raise BlockError when the host fails (``failed`` hears of it first) and
+    ValueError outside of the CD. ``mode`` is the sector mode, 1 or 2."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._descriptor, _ = open_image(path, writable=False)
-        size = os.fstat(self._descriptor).st_size
-        head = os.pread(self._descriptor, 16, 0)
-        self._stride, self._skip = BLOCK_BYTES, 0
-        if head[:12] == _SYNC and size >= RAW_BYTES:
-            self._stride, self._skip = RAW_BYTES, 16 if head[15] == 1 else 24
-        self.block_count = -(-size // self._stride)
-        if size == 0:
-            os.close(self._descriptor)
+    def __init__(self, path: Path, failed: Failed | None = None) -> None:
+        self._file = HostFile(path, writable=False, failed=failed)
+        if self._file.size == 0:
+            self._file.close()
             raise MediumError(path, "The image is empty.", "Choose a CD image.")
+        head = self._file.head(len(SYNC) + 4)
+        self._stride, self._skip, self.mode = BLOCK_BYTES, 0, 1
+        if head[: len(SYNC)] == SYNC and self._file.size >= RAW_BYTES:
+            self.mode = 2 if head[15] == 2 else 1
+            self._stride, self._skip = RAW_BYTES, 24 if self.mode == 2 else 16
+        self.block_count = -(-self._file.size // self._stride)
 
     @classmethod
-    def open(cls, path: Path) -> CdImage:
-        return cls(path)
+    def open(cls, path: Path, failed: Failed | None = None) -> CdImage:
+        return cls(path, failed)
 
-    def read(self, lba: int, count: int) -> bytes:
+    @property
+    def path(self) -> Path:
+        return self._file.path
+
+    def _stored(self, lba: int, count: int) -> bytes:
         if lba < 0 or count < 0 or lba + count > self.block_count:
             raise ValueError(f"{self.path}: blocks {lba} to {lba + count} are outside of the CD")
-        try:
-            data = os.pread(self._descriptor, count * self._stride, lba * self._stride)
-        except OSError as error:
-            raise BlockError(self.path, f"The host cannot read it: {error.strerror}.") from error
+        return self._file.read(lba * self._stride, count * self._stride)
+
+    def read(self, lba: int, count: int) -> bytes:
+        """The data of ``count`` blocks, 2048 bytes each; an incomplete last block is padded with zeros."""
+        data = self._stored(lba, count)
+        if self._stride == BLOCK_BYTES:
+            return data
+        starts = range(self._skip, len(data), RAW_BYTES)
+        return b"".join(data[start : start + BLOCK_BYTES] for start in starts)
+
+    def read_raw(self, lba: int, count: int) -> bytes:
+        """Whole sectors, 2352 bytes each: the image's own, or made from its data."""
+        data = self._stored(lba, count)
         if self._stride == RAW_BYTES:
-            starts = range(self._skip, len(data), RAW_BYTES)
-            data = b"".join(data[start : start + BLOCK_BYTES] for start in starts)
-        return data.ljust(count * BLOCK_BYTES, b"\0")
+            return data
+        blocks = [data[start : start + BLOCK_BYTES] for start in range(0, len(data), BLOCK_BYTES)]
+        return b"".join(whole_sector(lba + index, block) for index, block in enumerate(blocks))
 
     def close(self) -> None:
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
+        self._file.close()
