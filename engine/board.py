@@ -127,6 +127,7 @@ class Board:
             write_reset=self.isa_bridge.write_reset_control,
         )
         self.pci.ports_are_free = bus.ports_are_free
+        self.pci.place_space_window = movable_map(bus, self.pci.space_port_map(), "PCI bus")
         self.host_bridge = HostBridge(config.memory_mb, lambda *segment: self.shadow_ram.set(*segment))
         self.ide_function = IdeFunction()
         self.power_management = PowerManagement(clock, pic.wire(resources.SCI_IRQ).line(), host.request_power_off)
@@ -191,6 +192,7 @@ class Board:
         self.debug_ports = DebugPorts(self._debug_sink())
         self.serial_chips: list[Serial16550] = []
         self.serial: list[SerialConsole] = []
+        self.serial_bases: list[int] = []
         for index, port in enumerate(config.serial):
             self._make_serial(index, port)
         self.parallel = ParallelPort(pic.wire(resources.PARALLEL[0].irq).line(), clock)
@@ -214,7 +216,7 @@ class Board:
                 cmos=self.rtc,
                 floppies=self.floppies,
                 ide=self.ide,
-                serial_bases=[resources.SERIAL[index].ports[0] for index in range(len(self.serial))],
+                serial_bases=self.serial_bases,
                 parallel_bases=[resources.PARALLEL[0].ports[0]],
                 set_a20=self.set_a20,
                 reset=host.request_reset,
@@ -383,6 +385,7 @@ class Board:
         self._closers.append(backend.close)
         self.serial_chips.append(chip)
         self.serial.append(console)
+        self.serial_bases.append(resources.SERIAL[index].ports[0])
         attach(self.bus, chip, resources.SERIAL[index].ports[0], f"serial port {index + 1}")
 
     def _linux_image(self) -> LinuxImage | None:
@@ -445,6 +448,13 @@ class Board:
         self.set_a20(True)
         self.cpu.reset()
         self.firmware.reset(cold=kind is ResetKind.POWER_ON)
+
+    def press_power_button(self) -> bool:
+        """Whether the guest hears of it: its operating system has to have taken power management over (ACPI)."""
+        if self.power_management.watches_power_button:
+            self.power_management.press_power_button()
+            return True
+        return False
 
     def flush(self) -> None:
         """Everything the guest wrote is on the host's disk, and so are the BIOS settings. What the host cannot write

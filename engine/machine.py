@@ -97,6 +97,14 @@ class Machine:
         self._order(PowerState.OFF, "powered off")
         self.board.flush()
 
+    def press_power_button(self) -> None:
+        """The button on the case: a guest with ACPI hears of it and shuts down in its own time; without ACPI it is
+        the plug. Raises MachineError when the machine does not run."""
+        if self._state is not PowerState.RUNNING:
+            raise MachineError("The machine is not running.")
+        if not self.call(self.board.press_power_button):
+            self.power_off()
+
     def pause(self) -> None:
         if self._state is PowerState.RUNNING:
             self._order(PowerState.PAUSED, "paused")

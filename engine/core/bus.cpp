@@ -59,14 +59,30 @@ void Bus::attach_ports(uint16_t first, uint32_t count, std::shared_ptr<PortHandl
                         ranges_[port_range_[port]]->name + ".");
     }
   }
-  const auto range = static_cast<uint16_t>(ranges_.size());
-  ranges_.push_back(std::make_unique<PortRange>(PortRange{std::move(handler), first, width, name}));
-  std::fill_n(port_range_.begin() + first, count, range);
+  std::fill_n(port_range_.begin() + first, count, free_range());
+  ranges_[port_range_[first]] = std::make_unique<PortRange>(PortRange{std::move(handler), first, count, width, name});
+}
+
+// A guest moves the windows of PCI functions as often as it likes: places of ranges without ports are used again.
+uint16_t Bus::free_range() {
+  for (size_t i = 1; i < ranges_.size(); ++i) {
+    if (ranges_[i] == nullptr) return static_cast<uint16_t>(i);
+  }
+  if (ranges_.size() > UINT16_MAX) throw BusConflict("Too many ranges of ports.");
+  ranges_.push_back(nullptr);
+  return static_cast<uint16_t>(ranges_.size() - 1);
 }
 
 void Bus::detach_ports(uint16_t first, uint32_t count) {
   const uint32_t end = std::min<uint32_t>(first + count, PORTS);
-  std::fill(port_range_.begin() + first, port_range_.begin() + end, uint16_t{0});
+  for (uint32_t port = first; port < end; ++port) {
+    std::unique_ptr<PortRange>& range = ranges_[port_range_[port]];
+    port_range_[port] = 0;
+    if (range != nullptr && --range->ports == 0) {
+      add(past_, range->name, range->reads, range->writes);
+      range.reset();
+    }
+  }
 }
 
 void Bus::repeat_wide_accesses(uint16_t port) {
@@ -95,6 +111,9 @@ void Bus::attach_mmio(uint32_t physical, uint32_t length, std::shared_ptr<MmioHa
 }
 
 void Bus::detach_mmio(uint32_t physical, uint32_t length) {
+  for (const MmioRange& range : mmio_) {
+    if (range.first == physical) add(past_, range.name, range.reads, range.writes);
+  }
   std::erase_if(mmio_, [&](const MmioRange& range) { return range.first == physical; });
   memory_.unmap(physical, length);
 }
@@ -253,20 +272,23 @@ void Bus::write_memory(uint32_t physical, const uint8_t* from, uint32_t length) 
   }
 }
 
-std::vector<Bus::Counter> Bus::counters() const {
-  std::vector<Counter> all;
-  auto add = [&](const std::string& name, uint64_t reads, uint64_t writes) {
-    for (Counter& counter : all) {
-      if (counter.name == name) {
-        counter.reads += reads;
-        counter.writes += writes;
-        return;
-      }
+void Bus::add(std::vector<Counter>& counters, const std::string& name, uint64_t reads, uint64_t writes) {
+  for (Counter& counter : counters) {
+    if (counter.name == name) {
+      counter.reads += reads;
+      counter.writes += writes;
+      return;
     }
-    all.push_back(Counter{name, reads, writes});
-  };
-  for (size_t i = 1; i < ranges_.size(); ++i) add(ranges_[i]->name, ranges_[i]->reads, ranges_[i]->writes);
-  for (const MmioRange& range : mmio_) add(range.name, range.reads, range.writes);
+  }
+  counters.push_back(Counter{name, reads, writes});
+}
+
+std::vector<Bus::Counter> Bus::counters() const {
+  std::vector<Counter> all = past_;
+  for (const std::unique_ptr<PortRange>& range : ranges_) {
+    if (range != nullptr) add(all, range->name, range->reads, range->writes);
+  }
+  for (const MmioRange& range : mmio_) add(all, range.name, range.reads, range.writes);
   return all;
 }
 

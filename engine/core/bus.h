@@ -47,6 +47,7 @@ class Bus {
                     const std::string& name);
   // A register behind which a stream of data flows (IDE): a wider access is several accesses to this same port.
   void repeat_wide_accesses(uint16_t port);
+  // Not for a handler's own ports while it runs. What was counted there still counts.
   void detach_ports(uint16_t first, uint32_t count);
   bool ports_are_free(uint16_t first, uint32_t count) const;
   // Page-granular; maps the pages as PAGE_DEVICE. Throws BusConflict on overlap with another device.
@@ -79,6 +80,7 @@ class Bus {
   struct PortRange {
     std::shared_ptr<PortHandler> handler;
     uint16_t first;
+    uint32_t ports;  // that still lead here
     int width;
     std::string name;
     bool repeats = false;
@@ -90,15 +92,18 @@ class Bus {
     std::string name;
     uint64_t reads = 0, writes = 0;
   };
+  static void add(std::vector<Counter>& counters, const std::string& name, uint64_t reads, uint64_t writes);
+  uint16_t free_range();
   PortRange* range_of(uint16_t port) { return ranges_[port_range_[port]].get(); }
   MmioRange* mmio_of(uint32_t physical);
   static void narrow_block(const PortRange* range, uint32_t& count, int& size);
   uint32_t read_split(uint16_t port, int size);
 
   PhysicalMemory& memory_;
-  std::vector<uint16_t> port_range_;  // 65,536 indices into ranges_; 0 = nobody
-  std::vector<std::unique_ptr<PortRange>> ranges_;
-  std::vector<MmioRange> mmio_;  // sorted by first
+  std::vector<uint16_t> port_range_;                // 65,536 indices into ranges_; 0 = nobody
+  std::vector<std::unique_ptr<PortRange>> ranges_;  // the first is nobody
+  std::vector<Counter> past_;                       // of ranges that were detached
+  std::vector<MmioRange> mmio_;                     // sorted by first
   uint64_t unclaimed_ = 0;
 };
 

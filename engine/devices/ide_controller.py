@@ -21,6 +21,10 @@ from engine.irq import IrqLine
 DATA, ERROR_FEATURES, COUNT, LBA_LOW, LBA_MID, LBA_HIGH, DEVICE, STATUS_COMMAND = range(8)
 CONTROL_HOB, CONTROL_SRST, CONTROL_NIEN = 0x80, 0x04, 0x02
 _DEVICE_OBSOLETE: Final = 0xA0  # bits that read as ones
+# Nobody drives the bus: all ones, but the host pulls DD7 down, so that an empty channel is not taken for a busy drive
+# (ATA/ATAPI-4, 4.2).
+_FLOATING: Final = 0x7F
+_FLOATING_WORD: Final = b"\x7f\xff"
 _SHADOWED: Final = {
     ERROR_FEATURES: "features",
     COUNT: "count",
@@ -76,7 +80,7 @@ class _Channel:
 
     def read_block(self, count: int) -> bytes:
         drive = self.selected
-        return drive.read_data(2 * count) if drive is not None else b"\xff" * (2 * count)
+        return drive.read_data(2 * count) if drive is not None else _FLOATING_WORD * count
 
     def write_block(self, data: bytes) -> None:
         drive = self.selected
@@ -88,10 +92,7 @@ class _Channel:
     def read_register(self, register: int) -> int:
         drive = self.selected
         if drive is None:
-            if register == DEVICE:
-                return self.state.device
-            # With another drive on the cable its pull-downs give zeros; an empty channel floats.
-            return 0x00 if any(self.drives) else 0xFF
+            return self._nobody(self.state.device if register == DEVICE else 0x00)
         task = drive.state.task
         if register == DEVICE:
             return _DEVICE_OBSOLETE | task.device & ~DEVICE_SLAVE | self.state.device & DEVICE_SLAVE
@@ -103,6 +104,10 @@ class _Channel:
         name = _SHADOWED[register]
         value: int = getattr(task, f"{name}_previous" if self.state.control & CONTROL_HOB else name)
         return value
+
+    def _nobody(self, for_other: int) -> int:
+        """What is read when the selected drive is not there; the other one, if there is one, answers for it."""
+        return for_other if any(drive is not None for drive in self.drives) else _FLOATING
 
     def _status(self, drive: IdeDevice) -> int:
         return BSY if self.state.control & CONTROL_SRST else drive.state.task.status
@@ -143,7 +148,7 @@ class _Channel:
         """As the status register, but the interrupt stays."""
         drive = self.selected
         if drive is None:
-            return 0x00 if any(self.drives) else 0xFF
+            return self._nobody(0x00)
         return self._status(drive)
 
     def write_control(self, value: int) -> None:

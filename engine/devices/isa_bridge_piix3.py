@@ -6,10 +6,12 @@ Source: Intel 82371FB/82371SB data sheet (290550), section 2.2.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from dataclasses import dataclass, field
+from typing import Any, Final
 
 from engine.devices.device import ResetKind
-from engine.devices.pci_function import Identity, PciFunction
+from engine.devices.pci_function import FunctionState, Identity, PciFunction
+from engine.errors import StateError
 from engine.irq import IrqLine
 
 PIRQRC: Final = 0x60  # four registers, PIRQA# to PIRQD#
@@ -17,9 +19,17 @@ PIRQ_DISABLED: Final = 0x80
 PIRQ_IRQ: Final = 0x0F
 _ROUTABLE: Final = frozenset((3, 4, 5, 6, 7, 9, 10, 11, 12, 14, 15))
 
+_COMMAND_WRITABLE: Final = 0x0108  # special cycles, SERR#; I/O, memory and master are always on
+
 # Reset control register, CF9h
 RC_SYSTEM_RESET: Final = 0x02  # hard, when bit 2 rises; else INIT only
 RC_RESET_CPU: Final = 0x04
+
+
+@dataclass(slots=True)
+class IsaBridgeState:
+    function: FunctionState = field(default_factory=FunctionState)
+    reset_control: int = 0
 
 
 class IsaBridge(PciFunction):
@@ -36,11 +46,21 @@ class IsaBridge(PciFunction):
         defaults = {0x04: 0x07, 0x07: 0x02, 0x4C: 0x4D, 0x4E: 0x03, 0x69: 0x02, 0x70: 0x80, 0x76: 0x0C, 0x77: 0x0C}
         defaults |= {PIRQRC + index: PIRQ_DISABLED for index in range(4)} | {0xA0: 0x08}
         identity = Identity(0x8086, 0x7000, 0x060100, multi_function=True)
-        super().__init__(identity, writable=writable, defaults=defaults)
+        super().__init__(identity, writable=writable, defaults=defaults, command_writable=_COMMAND_WRITABLE)
 
     def reset(self, kind: ResetKind) -> None:
         super().reset(kind)
         self._reset_control = 0
+
+    def save(self) -> Any:
+        return IsaBridgeState(super().save(), self._reset_control)
+
+    def load(self, state: Any) -> None:
+        """Raises StateError."""
+        if not isinstance(state, IsaBridgeState) or state.reset_control & ~(RC_SYSTEM_RESET | RC_RESET_CPU):
+            raise StateError("The saved state of the ISA bridge does not fit.")
+        super().load(state.function)
+        self._reset_control = state.reset_control
 
     def set_pirq(self, index: int, level: bool) -> None:
         """PIRQA# is 0; ``level`` True is asserted."""

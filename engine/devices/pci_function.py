@@ -1,12 +1,19 @@
 """One function of a PCI device: its configuration space, and the windows its base address registers open.
 
-Source: PCI Local Bus Specification 2.2, chapter 6. A device model fills in identity, windows and the writable bits
-of its own registers; whatever the guest writes, a window is only open while it lies where nothing else is.
+Source: PCI Local Bus Specification 2.2 (interrupt disable and status: 2.3), chapter 6. A device model fills in
+identity, windows and the writable bits of its own registers; whatever the guest writes, a window is only open while
+it lies where nothing else is, and what the guest reads from the base address is what it wrote.
+
+A new PCI card: subclass :class:`PciFunction`, or make one beside the chip and give the chip its bound methods.
+``windows`` maps base address 0-5 (6: expansion ROM) to a :class:`Window`, whose ``place`` attaches the chip at the
+address and takes it off again (``board_bus.movable_map`` for ports). The chip drives ``set_interrupt(level)`` and asks
+``is_master`` before DMA. ``load`` opens windows again; the chip's own ``load`` drives the interrupt again. One line in
+``resources.PCI_FUNCTIONS`` gives it a place; POST does the rest.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
@@ -19,7 +26,7 @@ CONFIGURATION_BYTES: Final = 256
 VENDOR_ID: Final = 0x00
 DEVICE_ID: Final = 0x02
 COMMAND: Final = 0x04
-STATUS: Final = 0x06
+STATUS: Final = 0x06  # its two bytes are constant, but for the interrupt
 REVISION_ID: Final = 0x08
 CLASS_CODE: Final = 0x09  # programming interface, sub-class, base class
 HEADER_TYPE: Final = 0x0E
@@ -36,6 +43,8 @@ COMMAND_MEMORY: Final = 0x0002
 COMMAND_MASTER: Final = 0x0004
 COMMAND_INTERRUPT_DISABLE: Final = 0x0400
 COMMAND_WRITABLE: Final = 0x0547  # I/O, memory, master, parity response, SERR#, interrupt disable
+STATUS_INTERRUPT: Final = 0x08
+STATUS_CAPABILITIES: Final = 0x10
 MULTI_FUNCTION: Final = 0x80
 ROM_ENABLE: Final = 0x01
 BASE_ADDRESS_IO: Final = 0x01
@@ -77,16 +86,22 @@ class Claims(Protocol):
 
     def release(self, window: Window) -> None: ...
 
+    def room_made(self) -> None:
+        """Windows were closed or moved: others may open now."""
+
 
 @dataclass(slots=True)
 class FunctionState:
     configuration: bytearray = field(default_factory=lambda: bytearray(CONFIGURATION_BYTES))
+    open: list[int] = field(default_factory=list)  # windows that found room, by index
 
 
 class PciFunction:
     """``writable`` maps offsets to masks of writable bits, beside those of the standard header; ``defaults`` maps
-    offsets to power-on values. Subclasses see changes in :meth:`configuration_changed`; the bus sets ``claims``
-    and ``interrupt`` when the function is plugged in."""
+    offsets to power-on values. ``command_writable`` are the bits of the command register that are not wired to their
+    ``defaults``. ``capabilities`` are (offset, identifier, what follows the two first bytes), in the list's order.
+    Subclasses see changes in :meth:`configuration_changed`; the bus sets ``claims`` and ``interrupt`` when the function
+    is plugged in."""
 
     def __init__(
         self,
@@ -94,11 +109,13 @@ class PciFunction:
         windows: Mapping[int, Window] | None = None,
         writable: Mapping[int, int] | None = None,
         defaults: Mapping[int, int] | None = None,
+        command_writable: int = COMMAND_WRITABLE,
+        capabilities: Sequence[tuple[int, int, bytes]] = (),
     ) -> None:
         self.identity = identity
         self._windows = dict(windows or {})
         self._writable = bytearray(CONFIGURATION_BYTES)
-        self._writable[COMMAND : COMMAND + 2] = COMMAND_WRITABLE.to_bytes(2, "little")
+        self._writable[COMMAND : COMMAND + 2] = command_writable.to_bytes(2, "little")
         self._writable[INTERRUPT_LINE] = 0xFF
         for index, window in self._windows.items():
             mask = ~(window.length - 1) & 0xFFFFFFFF
@@ -109,6 +126,7 @@ class PciFunction:
         for offset, mask in (writable or {}).items():
             self._writable[offset] |= mask
         self._defaults = dict(defaults or {})
+        self._capabilities = tuple(capabilities)
         self._open: dict[int, int] = {}
         self._interrupt_level = False
         self.claims: Claims | None = None
@@ -134,6 +152,12 @@ class PciFunction:
                 space[_register_of(index)] = BASE_ADDRESS_IO if window.kind == "io" else window.prefetchable << 3
         for offset, value in self._defaults.items():
             space[offset] = value
+        pointer = CAPABILITIES_POINTER
+        for offset, identifier, body in self._capabilities:
+            space[pointer] = offset
+            space[offset : offset + 2 + len(body)] = bytes((identifier, 0)) + body
+            pointer = offset + 1
+            space[STATUS] |= STATUS_CAPABILITIES
         return space
 
     # -- The device contract ------------------------------------------------------------------------------------
@@ -146,18 +170,26 @@ class PciFunction:
         self.configuration_changed(0, CONFIGURATION_BYTES)
 
     def save(self) -> Any:
+        self._s.open = sorted(self._open)
         return copy_state(self._s)
 
     def load(self, state: Any) -> None:
         """Raises StateError."""
-        if not isinstance(state, FunctionState) or len(state.configuration) != CONFIGURATION_BYTES:
+        fits = (
+            isinstance(state, FunctionState)
+            and isinstance(state.configuration, bytearray)
+            and isinstance(state.open, list)
+        )
+        if not fits or len(state.configuration) != CONFIGURATION_BYTES:
             raise StateError("The saved state of a PCI device is of another kind.")
         # Read-only bits are the chip's own, whatever a damaged state says.
         own = self._power_on()
         for i, mask in enumerate(self._writable):
             own[i] = own[i] & ~mask | state.configuration[i] & mask
         self._s.configuration[:] = own
-        self._place_windows()
+        self._drive_interrupt()
+        self._close_windows([index for index in self._open if index not in state.open])
+        self._place_windows(first=state.open)
         self.configuration_changed(0, CONFIGURATION_BYTES)
 
     # -- Configuration space --------------------------------------------------------------------------------------
@@ -201,6 +233,8 @@ class PciFunction:
         self._drive_interrupt()
 
     def _drive_interrupt(self) -> None:
+        status = self._s.configuration[STATUS] & ~STATUS_INTERRUPT
+        self._s.configuration[STATUS] = status | (STATUS_INTERRUPT if self._interrupt_level else 0)
         self.interrupt(self._interrupt_level and not self.command & COMMAND_INTERRUPT_DISABLE)
 
     # -- Windows ------------------------------------------------------------------------------------------------------
@@ -217,21 +251,35 @@ class PciFunction:
             return None
         return value & ~(window.length - 1) & 0xFFFFFFFF
 
-    def _place_windows(self) -> None:
-        wanted = {index: self._wanted(index) for index in self._windows}
-        # Those that close make room for those that open.
-        for index, base in wanted.items():
-            if index in self._open and self._open[index] != base:
-                del self._open[index]
-                self._windows[index].place(None)
-                if self.claims is not None:
-                    self.claims.release(self._windows[index])
-        for index, base in wanted.items():
-            if base is None or index in self._open:
-                continue
-            if self.claims is None or self.claims.claim(self._windows[index], base):
-                self._open[index] = base
-                self._windows[index].place(base)
+    def _place_windows(self, first: Sequence[int] = ()) -> None:
+        # Those that close make room for those that open, of this function and of others.
+        self._close_windows([index for index, base in self._open.items() if base != self._wanted(index)])
+        for index in first:
+            if index in self._windows:
+                self._open_window(index)
+        self.open_windows()
+        if self.claims is not None:
+            self.claims.room_made()
+
+    def _close_windows(self, indices: Sequence[int]) -> None:
+        for index in indices:
+            del self._open[index]
+            self._windows[index].place(None)
+            if self.claims is not None:
+                self.claims.release(self._windows[index])
+
+    def open_windows(self) -> None:
+        """Opens the windows that the guest wants open and that have room now."""
+        for index in self._windows:
+            self._open_window(index)
+
+    def _open_window(self, index: int) -> None:
+        window, base = self._windows[index], self._wanted(index)
+        if base is None or index in self._open:
+            return
+        if self.claims is None or self.claims.claim(window, base):
+            self._open[index] = base
+            window.place(base)
 
 
 def _register_of(index: int) -> int:

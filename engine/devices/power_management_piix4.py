@@ -13,7 +13,7 @@ from typing import Any, Final
 from engine.bus import Port, PortRange
 from engine.clock import Clock
 from engine.devices.device import ResetKind, copy_state
-from engine.devices.pci_function import FunctionState, Identity, PciFunction
+from engine.devices.pci_function import COMMAND, COMMAND_IO, FunctionState, Identity, PciFunction
 from engine.errors import StateError
 from engine.irq import IrqLine
 
@@ -103,12 +103,12 @@ class PowerManagement(PciFunction):
         writable |= dict.fromkeys(range(0x44, 0x80), 0xFF) | dict.fromkeys(range(0xD3, 0xD7), 0xFF)
         defaults = {0x07: 0x02, PMBA: 0x01, SMBBA: 0x01}
         identity = Identity(0x8086, 0x7113, 0x068000, revision=3, interrupt_pin=1)
-        super().__init__(identity, writable=writable, defaults=defaults)
+        super().__init__(identity, writable=writable, defaults=defaults, command_writable=COMMAND_IO)
 
     # -- The device contract ----------------------------------------------------------------------------------
 
     def reset(self, kind: ResetKind) -> None:
-        self._p = PowerState()
+        self._p = PowerState(half_periods_seen=self._half_periods())
         super().reset(kind)
         self._update()
 
@@ -123,14 +123,28 @@ class PowerManagement(PciFunction):
         if not isinstance(state, PowerState) or len(state.registers) != PM_PORTS:
             raise StateError("The saved state of the power management does not fit.")
         super().load(state.function)
-        self._p = copy_state(state)
+        p = self._p = copy_state(state)
+        p.status &= _STATUS_BITS & ~TMROF
+        p.enable &= _ENABLE_BITS
+        p.control &= _CONTROL_BITS
+        p.apm_command, p.apm_status, p.smb_status = (v & 0xFF for v in (p.apm_command, p.apm_status, p.smb_status))
         self._update()
 
     def configuration_changed(self, offset: int, size: int) -> None:
+        before = self._pm_base, self._smb_base
+        self._place_fixed()
+        if before != (self._pm_base, self._smb_base) and self.claims is not None:
+            self.claims.room_made()
+
+    def open_windows(self) -> None:
+        super().open_windows()
+        self._place_fixed()
+
+    def _place_fixed(self) -> None:
         space = self.configuration
         on = space[PMREGMISC] & PMREGMISC_PMIOSE
         self._pm_base = self._moved(PMBA, 0xFFC0, PM_PORTS, bool(on), self._pm_base, self.place_pm)
-        on = space[SMBHSTCFG] & SMBHSTCFG_ENABLE
+        on = space[SMBHSTCFG] & SMBHSTCFG_ENABLE and space[COMMAND] & COMMAND_IO
         self._smb_base = self._moved(SMBBA, 0xFFF0, SMB_PORTS, bool(on), self._smb_base, self.place_smb)
 
     def _moved(
@@ -166,12 +180,10 @@ class PowerManagement(PciFunction):
         ]
 
     def _read(self, offset: int, size: int) -> int:
-        if offset <= PMTMR < offset + size or PMTMR < offset < PMTMR + 4:
-            value = self.timer.to_bytes(4, "little")
-            return int.from_bytes(value[offset - PMTMR : offset - PMTMR + size], "little")
         registers = bytearray(self._p.registers)
         for at, word in ((PMSTS, self.status), (PMEN, self._p.enable), (PMCNTRL, self._p.control)):
             registers[at : at + 2] = word.to_bytes(2, "little")
+        registers[PMTMR : PMTMR + 4] = self.timer.to_bytes(4, "little")
         return int.from_bytes(registers[offset : offset + size], "little")
 
     def _write(self, offset: int, value: int, size: int) -> None:
@@ -208,15 +220,19 @@ class PowerManagement(PciFunction):
     def _ticks(self) -> int:
         return self._clock.now_ns * TIMER_HZ // _SECOND_NS
 
+    def _half_periods(self) -> int:
+        """How often the timer's top bit has changed."""
+        return self._ticks() >> TIMER_BITS - 1
+
     @property
     def status(self) -> int:
-        overflowed = self._ticks() >> TIMER_BITS - 1 != self._p.half_periods_seen
+        overflowed = self._half_periods() != self._p.half_periods_seen
         return self._p.status | (TMROF if overflowed else 0)
 
     def _clear(self, bits: int) -> None:
         self._p.status &= ~bits
         if bits & TMROF:
-            self._p.half_periods_seen = self._ticks() >> TIMER_BITS - 1
+            self._p.half_periods_seen = self._half_periods()
 
     def press_power_button(self) -> None:
         """What the person presses; an operating system with ACPI shuts down."""
@@ -224,9 +240,9 @@ class PowerManagement(PciFunction):
         self._update()
 
     @property
-    def acpi_enabled(self) -> bool:
-        """Whether an operating system takes care of the power button."""
-        return bool(self._p.control & SCI_EN)
+    def watches_power_button(self) -> bool:
+        """Whether an operating system takes care of it."""
+        return bool(self._p.control & SCI_EN and self._p.enable & PWRBTN)
 
     def _update(self) -> None:
         p = self._p

@@ -9,6 +9,7 @@ Frame
     user_rom            a BIOS image of the person's own
     assembler           emits 16-bit code for the ROM
     rom                 entry points, stubs and tables of both ROMs
+    rom_protected_mode  32-bit entry points: APM, BIOS32, PCI BIOS
     mailbox_layout      ports, frame, service and status numbers
     mailbox             the ports themselves
     call                registers, flags and memory of one call
@@ -25,6 +26,7 @@ Frame
     mp_table            MultiProcessor tables
     pci_routing_table   $PIR
     smbios_tables       SMBIOS
+    rom_shadow          copies the ROMs into RAM
     pci_configuration   PCI configuration space through the ports
     pci_resources       addresses and interrupts of PCI functions
     idle                tells waiting from working
@@ -64,7 +66,7 @@ Interrupts
     int19_boot          INT 19h, INT 18h
     linux_boot          a Linux kernel with no disk
     int1a_time          INT 1Ah
-    int1a_pci           INT 1Ah/B1h
+    int1a_pci           INT 1Ah/B1h and the same from protected mode
 """
 
 from engine.firmware.bios import Firmware, FirmwareState

@@ -5,7 +5,10 @@ Source: Advanced Configuration and Power Interface Specification 1.0b, chapters 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from engine import resources as board
+from engine.devices import power_management_piix4 as pm
 from engine.firmware import aml
 from engine.firmware.pci_resources import FIRST_MEMORY
 
@@ -16,20 +19,21 @@ _PRESENT_AND_ON = 0x0B
 _PRESENT_AND_OFF = 0x09
 
 
-def dsdt_body(first_pci_address: int = FIRST_MEMORY) -> bytes:
-    """AML of the whole name space; the header is the table builder's."""
+def dsdt_body(serial_bases: Sequence[int], parallel_bases: Sequence[int]) -> bytes:
+    """AML of the whole name space; the header is the table builder's. The bases are of the ports that are there."""
+    isa = _isa_bridge(serial_bases, parallel_bases)
     return (
         aml.scope("\\_PR", aml.processor("CPU0", 0))
         + aml.define("\\_S5", aml.package(aml.ZERO, aml.ZERO, aml.ZERO, aml.ZERO))
-        + aml.scope("\\_SB", _root_bridge(first_pci_address), *(_link(index) for index in range(4)))
+        + aml.scope("\\_SB", _root_bridge(isa), *(_link(index) for index in range(4)))
     )
 
 
-def _root_bridge(first_pci_address: int) -> bytes:
+def _root_bridge(isa: bytes) -> bytes:
     return aml.device(
         "PCI0",
         aml.define("_HID", aml.eisa_id("PNP0A03")),
-        aml.define("_ADR", aml.ZERO),
+        aml.define("_ADR", aml.ZERO),  # beside _HID, for the interpreters of the time
         aml.define("_BBN", aml.ZERO),
         aml.define("_UID", aml.ZERO),
         aml.define(
@@ -40,11 +44,11 @@ def _root_bridge(first_pci_address: int) -> bytes:
                 aml.port_range(0x0000, 0x0CF7),
                 aml.port_range(0x0D00, 0xFFFF),
                 aml.memory_range(0xA0000, 0xBFFFF, cacheable=True),
-                aml.memory_range(first_pci_address, LAST_PCI_ADDRESS),
+                aml.memory_range(FIRST_MEMORY, LAST_PCI_ADDRESS),
             ),
         ),
         aml.define("_PRT", _routing()),
-        _isa_bridge(),
+        isa,
     )
 
 
@@ -96,7 +100,7 @@ def _link(index: int) -> bytes:
     )
 
 
-def _isa_bridge() -> bytes:
+def _isa_bridge(serial_bases: Sequence[int], parallel_bases: Sequence[int]) -> bytes:
     return aml.device(
         "ISA",
         aml.define("_ADR", aml.integer(0x00010000)),
@@ -111,11 +115,27 @@ def _isa_bridge() -> bytes:
         _isa_device("KBD", "PNP0303", aml.ports(0x60, 1), aml.ports(0x64, 1), aml.irq(board.KEYBOARD.irq)),
         _isa_device("MOU", "PNP0F13", aml.irq(board.MOUSE.irq)),
         _isa_device("FDC0", "PNP0700", aml.ports(0x3F0, 6), aml.ports(0x3F7, 1), aml.irq(board.FLOPPY.irq), aml.dma(2)),
-        _isa_device("LPT1", "PNP0400", aml.ports(board.PARALLEL[0].ports[0], 8), aml.irq(board.PARALLEL[0].irq)),
-        *(
-            _isa_device(f"COM{index + 1}", "PNP0501", aml.ports(port.ports[0], 8), aml.irq(port.irq), number=index + 1)
-            for index, port in enumerate(board.SERIAL[:2])
+        # The board's own ports, so that nothing else is put there.
+        _isa_device(
+            "MBRD",
+            "PNP0C02",
+            aml.ports(0x92, 1),
+            aml.ports(pm.APMC, 2),
+            aml.ports(board.PM_BASE, pm.PM_PORTS),
+            aml.ports(board.SMB_BASE, pm.SMB_PORTS),
         ),
+        _ports("COM", "PNP0501", board.SERIAL, serial_bases),
+        _ports("LPT", "PNP0400", board.PARALLEL, parallel_bases),
+    )
+
+
+def _ports(path: str, identifier: str, places: Sequence[board.Resource], bases: Sequence[int]) -> bytes:
+    return b"".join(
+        _isa_device(
+            f"{path}{index + 1}", identifier, aml.ports(place.ports[0], 8), aml.irq(place.irq), number=index + 1
+        )
+        for index, place in enumerate(places)
+        if place.ports[0] in bases
     )
 
 

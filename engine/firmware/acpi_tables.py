@@ -6,6 +6,7 @@ Source: Advanced Configuration and Power Interface Specification 1.0b, section 5
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from typing import Final
 
 from engine import resources as board
@@ -49,8 +50,8 @@ def facs() -> bytes:
     return struct.pack("<4sIIIII", b"FACS", FACS_BYTES, 0, 0, 0, 0).ljust(FACS_BYTES, b"\0")
 
 
-def dsdt() -> bytes:
-    return _table(b"DSDT", dsdt_body())
+def dsdt(serial_bases: Sequence[int], parallel_bases: Sequence[int]) -> bytes:
+    return _table(b"DSDT", dsdt_body(serial_bases, parallel_bases))
 
 
 def fadt(facs_address: int, dsdt_address: int) -> bytes:

@@ -85,9 +85,7 @@ class Firmware:
         memory.backing[offset + SYSTEM_ROM_BYTES : offset + SYSTEM_ROM_BYTES + VIDEO_ROM_BYTES] = self.roms.video
         tables = memory.allocate(TABLES_BYTES)
         memory.backing[tables : tables + TABLES_BYTES], entry_points = system_tables(
-            self._board.config,
-            self._board.has_apics,
-            self._board.cpu_identification,
+            self._board,
             FIRMWARE_VERSION,
             RELEASE_DATE.decode(),
         )

@@ -14,12 +14,15 @@ from engine.firmware.int13_disk import VECTOR_DISKETTE_TABLE, DiskServices
 from engine.firmware.rom import (
     DISKETTE_TABLE,
     DUMMY_IRET,
+    SYSTEM_ROM_BYTES,
     SYSTEM_SEGMENT,
     VIDEO_PARAMETERS,
+    VIDEO_ROM_BYTES,
     VIDEO_SEGMENT,
 )
+from engine.firmware.rom_shadow import shadow
 from engine.firmware.settings import Values
-from engine.firmware.system_tables import FACS_ADDRESS
+from engine.firmware.system_tables import FACS_ADDRESS, TABLES_ADDRESS, TABLES_BYTES
 
 # Entry points at their classic offsets in segment F000h; the others are labels of the ROM.
 _FIXED_VECTORS: Final = {
@@ -35,6 +38,11 @@ _UNUSED_VECTORS: Final = range(0x60, 0x68)  # left zero: for programs
 _MASTER_MASK: Final = 0xB8  # open: timer, keyboard, cascade, floppy
 _SLAVE_MASK: Final = 0x8E  # open: RTC, mouse, coprocessor, primary IDE
 _SPURIOUS_VECTOR: Final = 0x0F  # where the 8259 pair has its own
+_SHADOWED: Final = (
+    (VIDEO_SEGMENT * 16, VIDEO_ROM_BYTES),
+    (TABLES_ADDRESS, TABLES_BYTES),
+    (SYSTEM_SEGMENT * 16, SYSTEM_ROM_BYTES),
+)
 _EQUIPMENT_FPU: Final = 0x0002
 _EQUIPMENT_MOUSE: Final = 0x0004
 _EQUIPMENT_COLOUR_80: Final = 0x0020
@@ -67,6 +75,7 @@ class ChipsetInit:
         write(0xDA, 0, 1)
         write(0xD6, 0xC0, 1)
         write(0xD4, 0x00, 1)
+        shadow(self._board.bus, _SHADOWED)
         pci_resources.assign(self._board.bus)
         self._keyboard_controller()
         write(0x3F2, 0x0C, 1)

@@ -36,11 +36,14 @@ class TimeState:
 class TimeServices:
     """Dispatches INT 1Ah by AH."""
 
-    def __init__(self, board: FirmwareBoard, guest: GuestMemory, idle: Callable[[Call], None]) -> None:
+    def __init__(
+        self, board: FirmwareBoard, guest: GuestMemory, idle: Callable[[Call], None], pci_32_entry: int
+    ) -> None:
         self._board = board
         self._guest = guest
         self._idle = idle
         self.state = TimeState()
+        self.pci = PciBios(board, pci_32_entry)
         self._functions: dict[int, Callable[[Call], None]] = {
             0x00: self._get_ticks,
             0x01: self._set_ticks,
@@ -50,7 +53,7 @@ class TimeServices:
             0x05: self._set_date,
             0x06: self._set_alarm,
             0x07: self._cancel_alarm,
-            0xB1: PciBios(board).service,
+            0xB1: self.pci.service,
         }
 
     def service(self, call: Call) -> None:

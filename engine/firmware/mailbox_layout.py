@@ -55,6 +55,7 @@ class Service(IntEnum):
     INT70 = 0x70
     INT74 = 0x74
     POST = 0x100
+    PCI_32 = 0x105  # the PCI BIOS's 32-bit entry point
     # Calls that go on after a wait, by the number the service put into the frame.
     RETURN = 0x101  # nothing left to do
     WAIT_UNTIL = 0x102  # INT 15h/86h

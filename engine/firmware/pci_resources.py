@@ -15,11 +15,11 @@ from engine.firmware.board import FirmwareBus
 from engine.firmware.pci_configuration import PciConfiguration
 
 FIRST_MEMORY: Final = 0xE0000000
-FIRST_PORT: Final = 0xC000
+FIRST_PORT: Final = 0xD000  # above the window of configuration mechanism 2
 PIRQ_IRQS: Final = (10, 11, 10, 11)  # for PIRQA# to PIRQD#
 ISA_BRIDGE_CLASS: Final = 0x0601
 HOST_BRIDGE_CLASS: Final = 0x0600
-_PIRQRC: Final = 0x60
+PIRQRC: Final = 0x60
 _ELCR: Final = 0x4D0
 _PIIX4_POWER_MANAGEMENT: Final = 0x71138086
 _COMMAND: Final = 0x04
@@ -76,18 +76,39 @@ def _requests(pci: PciConfiguration, function: int) -> list[_Request]:
     return found
 
 
+def pirq_of(device: int, pin: int) -> int:
+    """The PIRQ that a pin (0: INTA#) is wired to: turned by device number, like the wires of pci_bus.py."""
+    return (pin + device) % 4
+
+
+def route_pin(bus: FirmwareBus, device: int, pin: int, irq: int) -> bool:
+    """Leads the pin's PIRQ to an IRQ, which becomes level-triggered. False without an ISA bridge."""
+    pci = PciConfiguration(bus)
+    bridge = _isa_bridge(pci, list(pci.functions()))
+    if bridge is not None:
+        _lead(bus, pci, bridge, pirq_of(device, pin), irq)
+    return bridge is not None
+
+
+def _isa_bridge(pci: PciConfiguration, functions: list[int]) -> int | None:
+    return next((f for f in functions if pci.read(f, _CLASS, 2) == ISA_BRIDGE_CLASS), None)
+
+
+def _lead(bus: FirmwareBus, pci: PciConfiguration, bridge: int, pirq: int, irq: int) -> None:
+    pci.write(bridge, PIRQRC + pirq, irq, 1)
+    port = _ELCR + (irq >> 3)
+    bus.port_write(port, bus.port_read(port, 1) | 1 << (irq & 7), 1)
+
+
 def _route(bus: FirmwareBus, pci: PciConfiguration, functions: list[int]) -> None:
-    bridge = next((f for f in functions if pci.read(f, _CLASS, 2) == ISA_BRIDGE_CLASS), None)
+    bridge = _isa_bridge(pci, functions)
     if bridge is not None:
         for index, irq in enumerate(PIRQ_IRQS):
-            pci.write(bridge, _PIRQRC + index, irq, 1)
-            port = _ELCR + (irq >> 3)
-            bus.port_write(port, bus.port_read(port, 1) | 1 << (irq & 7), 1)
+            _lead(bus, pci, bridge, index, irq)
     for function in functions:
         pin = pci.read(function, _INTERRUPT_PIN, 1)
         if 1 <= pin <= 4:
-            line = PIRQ_IRQS[(pin - 1 + (function >> 3)) % 4]
-            pci.write(function, _INTERRUPT_LINE, line, 1)
+            pci.write(function, _INTERRUPT_LINE, PIRQ_IRQS[pirq_of(function >> 3, pin - 1)], 1)
 
 
 def _place_power_management(pci: PciConfiguration, functions: list[int]) -> None:
@@ -99,4 +120,5 @@ def _place_power_management(pci: PciConfiguration, functions: list[int]) -> None
         pci.write(function, pm.PMREGMISC, pm.PMREGMISC_PMIOSE, 1)
         pci.write(function, pm.SMBBA, resources.SMB_BASE | 1, 4)
         pci.write(function, pm.SMBHSTCFG, pm.SMBHSTCFG_ENABLE, 1)
+        pci.write(function, _COMMAND, 0x1, 2)  # SMBus
         pci.write(function, _INTERRUPT_LINE, resources.SCI_IRQ, 1)

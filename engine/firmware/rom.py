@@ -27,6 +27,7 @@ from engine.firmware.mailbox_layout import (
     Service,
     Status,
 )
+from engine.firmware.rom_protected_mode import protected_mode_entries
 from engine.firmware.video_modes import parameter_table
 from engine.firmware.video_rom_tables import FONT_HEIGHT_LABELS, SaveArea, static_functionality
 
@@ -189,7 +190,10 @@ def _build_system(int10_offset: int) -> Assembler:
     _small_interrupts(asm)
     _start(asm)
     _enter_protected(asm)
-    _power_management(asm)
+    asm.label("apm_16")
+    _call_service(asm, "int15_service")
+    asm.op("retf")
+    protected_mode_entries(asm)
 
     asm.org(RESET_ENTRY)
     asm.jmp("start")
@@ -562,56 +566,6 @@ def _enter_protected(asm: Assembler) -> None:
     asm.xor("ax", "ax")
     asm.push_word(0x30)
     asm.push("dx")
-    asm.op("retf")
-
-
-# The APM entry point for 32-bit callers: the service stub once more, in 32-bit code and reached by a far call.
-# The caller's interrupt flag is kept; its carry flag becomes the service's.
-_APM_32: Final = """
-    9C FA                   pushfd; cli
-    6A 00                   push 0                  ; the frame's CS and FLAGS
-    6A 15                   push 15h                ; its service and IP
-    60                      pushad
-    66 1E  66 06  50        push ds; push es; push eax
-    FC                again: cld
-    8C D0  8E D8  8E C0     mov eax, ss; mov ds, eax; mov es, eax
-    89 E6                   mov esi, esp
-    B9 0C 00 00 00          mov ecx, FRAME_DWORDS
-    BA 00 F2 00 00  F3 6F   mov edx, PORT_FRAME; rep outsd
-    BA 04 F2 00 00          mov edx, PORT_COMMAND
-    B0 01  EE               mov al, Command.CALL; out dx, al
-    89 E7                   mov edi, esp
-    B9 0C 00 00 00          mov ecx, FRAME_DWORDS
-    BA 00 F2 00 00  F3 6D   mov edx, PORT_FRAME; rep insd
-    58  3C 00  74 06        pop eax; cmp al, Status.DONE; je done
-    50  FB F4 FA  EB CA     push eax; sti; hlt; cli; jmp again
-    66 07  66 1F  61  done: pop es; pop ds; popad
-    0F BA 64 24 06 00       bt dword [esp + 6], 0   ; the service's carry flag
-    8D 64 24 08             lea esp, [esp + 8]
-    73 06                   jnc clear
-    80 0C 24 01  EB 04      or byte [esp], 1; jmp leave
-    80 24 24 FE      clear: and byte [esp], FEh
-    9D CB            leave: popfd; retf
-"""
-
-
-def _hex_column(listing: str) -> bytes:
-    """The bytes of a listing: pairs of hexadecimal digits up to the first other word of each line."""
-    out = bytearray()
-    for line in listing.splitlines():
-        for word in line.split():
-            if len(word) != 2 or not all(digit in "0123456789ABCDEF" for digit in word):
-                break
-            out.append(int(word, 16))
-    return bytes(out)
-
-
-def _power_management(asm: Assembler) -> None:
-    """The protected-mode entry points that INT 15h/5302h and 5303h give out."""
-    asm.label("apm_32")
-    asm.emit(_hex_column(_APM_32))
-    asm.label("apm_16")
-    _call_service(asm, "int15_service")
     asm.op("retf")
 
 

@@ -18,6 +18,7 @@ from engine.firmware.int19_boot import BootServices
 from engine.firmware.mailbox_layout import Service
 from engine.firmware.post import PowerOnSelfTest
 from engine.firmware.rom import RomImages
+from engine.firmware.rom_protected_mode import ROM_ADDRESS
 from engine.firmware.settings import Settings
 from engine.firmware.video_adapter import VideoAdapter
 from engine.firmware.video_text import TextOutput
@@ -43,7 +44,7 @@ class Services:
         self.screen = VideoServices(self.video, self.text)
         self.ports = PortServices(board, guest, self.video, self.text)
         self.system = SystemServices(board, guest, roms.system_labels)
-        self.time = TimeServices(board, guest, self.keyboard.idle_poll)
+        self.time = TimeServices(board, guest, self.keyboard.idle_poll, ROM_ADDRESS + roms.system_labels["pci_32"])
         self.boot = BootServices(board, guest, self.disks, self.keyboard, self.text, self.settings)
         self.chipset = ChipsetInit(board, guest, roms.system_labels, roms.video_labels)
         self.post = PowerOnSelfTest(
@@ -65,6 +66,7 @@ class Services:
             Service.INT18: self.boot.basic,
             Service.INT19: self.boot.bootstrap,
             Service.INT1A: self.time.service,
+            Service.PCI_32: self.time.pci.service_32,
             Service.INT40: self.disks.floppy_service,
             Service.INT70: self.system.clock_interrupt,
             Service.INT74: self.system.mouse.interrupt,

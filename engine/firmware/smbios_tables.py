@@ -15,6 +15,12 @@ from engine.firmware.acpi_tables import checksummed
 ENTRY_POINT_BYTES: Final = 31
 _OTHER, _UNKNOWN = 1, 2
 _MEGABYTE_KIB: Final = 1024
+# BIOS characteristics (7.1.1): ISA, PCI, APM, boot from CD, selectable boot, EDD, four kinds of diskettes, the services
+# of INT 5, 9, 14h, 17h and 10h.
+_CHARACTERISTICS: Final = sum(1 << bit for bit in (4, 7, 10, 15, 16, 19, *range(22, 31)))
+_ACPI: Final = 0x01
+_PROCESSOR_FAMILIES: Final = {3: 0x05, 4: 0x06, 5: 0x0B, 6: 0x0C}  # by CPUID's family
+_NO_UPGRADE: Final = 6
 
 
 @dataclass
@@ -35,16 +41,20 @@ class _Structures:
         return handle
 
 
-def structures(memory_mb: int, machine: uuid.UUID, version: str, release_date: str, cpu: str) -> _Structures:
-    """Types 0, 1, 3, 4, 16, 17, 19, 20, 32 and the end."""
+def structures(
+    memory_mb: int, machine: uuid.UUID, version: str, release_date: str, cpu: tuple[int, int, str]
+) -> _Structures:
+    """Types 0, 1, 3, 4, 16, 17, 19, 20, 32 and the end. ``cpu`` is CPUID's signature and features, and the name."""
+    signature, features, cpu_name = cpu
     table = _Structures()
-    bios = struct.pack("<BBHBBQBBBBBB", 1, 2, 0xE000, 3, 1, 0x0000_0000_0801_9880, 0x01, 0x04, 1, 0, 0xFF, 0xFF)
+    bios = struct.pack("<BBHBBQBBBBBB", 1, 2, 0xE000, 3, 1, _CHARACTERISTICS, _ACPI, 0, 1, 0, 0xFF, 0xFF)
     table.add(0, bios, "Bancada", version, release_date)
     table.add(1, struct.pack("<BBBB16sBBB", 1, 2, 3, 0, machine.bytes_le, 6, 0, 0), "Bancada", "Bancada PC", "1.0")
     table.add(3, struct.pack("<BBBBBBBBBIBBBB", 1, _OTHER, 2, 0, 0, 3, 3, 3, 2, 0, 0, 1, 0, 0), "Bancada", "1.0")
-    processor = struct.pack("<BBBBQBBHHHBBHHHBBB", 1, 3, _UNKNOWN, 2, 0, 3, 0, 0, 0, 0, 0x41, 1, 0xFFFF, 0xFFFF,
+    family = _PROCESSOR_FAMILIES.get(signature >> 8 & 0xF, _UNKNOWN)
+    processor = struct.pack("<BBBBIIBBHHHBBHHHBBB", 1, 3, family, 2, signature, features, 3, 0, 0, 0, 0, 0x41, _NO_UPGRADE, 0xFFFF, 0xFFFF,
                             0xFFFF, 0, 0, 0)  # fmt: skip
-    table.add(4, processor, "CPU 1", "Bancada", cpu)
+    table.add(4, processor, "CPU 1", "Intel", cpu_name)
     array = table.add(16, struct.pack("<BBBIHH", 3, 3, 3, memory_mb * _MEGABYTE_KIB, 0xFFFE, 1))
     module = struct.pack("<HHHHHBBBBBHHBBBB", array, 0xFFFE, 64, 64, min(memory_mb, 0x7FFF), 9, 0, 1, 0, 7, 0, 0, 0, 0,
                          0, 0)  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -61,6 +62,98 @@ def test_post_gave_addresses_and_interrupts(guest: Guest) -> None:
     assert guest.read(ISA, 0x60 + 2, 1) in (10, 11)
 
 
+def test_an_access_that_leaves_the_data_register_stays_inside_its_doubleword(guest: Guest) -> None:
+    guest.bus.port_write(CONFIG_ADDRESS, 0x800000FC, 4)  # the last doubleword of the host bridge
+    for port in range(CONFIG_DATA, CONFIG_DATA + 4):
+        for size in (1, 2, 4):
+            guest.bus.port_write(port, 0xFFFFFFFF, size)
+    assert guest.bus.port_read(CONFIG_DATA + 3, 4) == 0xFFFFFF00
+    guest.bus.port_write(CONFIG_ADDRESS, 0x80000000, 4)
+    assert guest.bus.port_read(CONFIG_DATA + 3, 2) == 0xFF12
+
+
+def test_configuration_mechanism_2(guest: Guest) -> None:
+    bus = guest.bus
+    assert bus.port_read(0xC800, 4) == 0xFFFFFFFF
+    bus.port_write(0xCFB, 0, 1)
+    bus.port_write(0xCF8, 0, 1)
+    bus.port_write(0xCFA, 0, 1)
+    assert (bus.port_read(0xCF8, 1), bus.port_read(0xCFA, 1)) == (0, 0)  # how Linux finds it
+    bus.port_write(0xCF8, 0x10, 1)
+    assert bus.port_read(0xC000, 4) == 0x12378086
+    assert bus.port_read(0xC102, 2) == 0x7000
+    assert bus.port_read(0xCF00, 4) == 0xFFFFFFFF  # nobody is device 15
+    bus.port_write(0xCF8, 0x12, 1)  # function 1
+    assert bus.port_read(0xC100, 4) == 0x70108086
+    bus.port_write(0xCF8, 0x10, 1)
+    bus.port_write(0xC25C, 0xFFFFFFFF, 4)
+    bus.port_write(0xC23C, 0x0B, 1)
+    assert guest.read(DISPLAY, 0x3C, 1) == 0x0B
+    bus.port_write(0xCFA, 1, 1)  # bus 1
+    assert bus.port_read(0xC000, 4) == 0xFFFFFFFF
+    bus.port_write(0xCF8, 0, 1)
+    assert bus.port_read(0xC000, 4) == 0xFFFFFFFF
+
+
+def test_the_window_of_mechanism_2_hides_nobody(guest: Guest) -> None:
+    guest.write(DISPLAY, BAR0, 0xC000)
+    guest.bus.port_write(0xCF8, 0x10, 1)
+    guest.bus.port_write(0xC000, 0, 4)
+    assert guest.bus.port_read(0xC001, 4) == 0x90000002  # the display adapter was there first
+    guest.bus.port_write(0xCF8, 0, 1)
+    guest.write(DISPLAY, BAR0, 0xD000)
+    guest.bus.port_write(0xCF8, 0x10, 1)
+    guest.write(DISPLAY, BAR0, 0xC000)
+    assert guest.bus.port_read(0xC000, 4) == 0x12378086  # now the window was
+    guest.bus.port_write(0xCF8, 0, 1)
+    guest.bus.port_write(0xC000, 0, 4)
+    assert guest.bus.port_read(0xC001, 4) == 0x90000002
+
+
+def test_windows_change_places(guest: Guest) -> None:
+    """One after the other, as a guest has to: the first lies on the second for a while."""
+    frame_buffer, fifo = guest.read(DISPLAY, BAR1) & ~0xF, guest.read(DISPLAY, BAR2) & ~0xF
+    guest.write(DISPLAY, BAR2, 0xE8000000)
+    guest.bus.write_memory(0xE8000000, b"fifo")
+    guest.write(DISPLAY, BAR1, 0xE8000000)
+    guest.write(DISPLAY, BAR2, frame_buffer)
+    guest.bus.write_memory(0xE8000000, b"pixels")
+    assert guest.bus.read_memory(frame_buffer, 4) == b"fifo"
+    assert guest.bus.read_memory(0xE8000000, 6) == b"pixels"
+    assert guest.bus.read_memory(fifo, 4) == b"\xff" * 4
+
+
+def test_a_window_is_opened_and_closed_as_often_as_a_guest_likes(guest: Guest) -> None:
+    ports = guest.read(DISPLAY, BAR0) & ~3
+    for _ in range(66_000):
+        guest.write(DISPLAY, COMMAND, 0, 2)
+        guest.write(DISPLAY, COMMAND, 1, 2)
+    guest.bus.port_write(ports, 15, 4)
+    assert guest.bus.port_read(ports + 1, 4) == 4 << 20
+    assert guest.bus.port_read(0x64, 1) != 0xFF
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_random_configuration_writes_leave_memory_and_ports_alone(guest: Guest, seed: int) -> None:
+    chance = random.Random(seed)
+    places = (0, 0x100000, 0xA0000, 0xC000, 0x60, 0x1F0, 0x600, 0xCF8, 0xFEC00000, 0xFEE00000, 0xFFFF0000, 0xE0000000)
+    guest.bus.write_memory(0x200000, bytes(range(256)))
+    for _ in range(4000):
+        function = chance.choice((HOST, ISA, IDE, 0x0B, DISPLAY))
+        value = chance.choice((chance.getrandbits(32), chance.choice(places) | chance.randrange(16), 0, 0xFFFFFFFF))
+        guest.write(
+            function, chance.randrange(0x40 if chance.random() < 0.6 else 0x100), value, chance.choice((1, 2, 4))
+        )
+        if chance.random() < 0.02:
+            guest.bus.port_write(CONFIG_ADDRESS + chance.choice((0, 2)), chance.getrandbits(8), 1)
+    assert guest.bus.read_memory(0x200000, 256) == bytes(range(256))
+    assert guest.bus.read_memory(0xFFFFFFF0, 1) == b"\xea"
+    guest.board.reset(ResetKind.BUS)
+    guest.vm.run_for(0.5)
+    guest.vm.screen.wait_for_text("No bootable device", 30)
+    assert guest.read(DISPLAY, BAR1) & ~0xF == 0xE0000000
+
+
 def test_sizes_are_found_by_writing_all_ones_even_with_decoding_on(guest: Guest) -> None:
     base = guest.read(DISPLAY, BAR1)
     guest.write(DISPLAY, BAR1, 0xFFFFFFFF)
@@ -100,6 +193,14 @@ def test_decoding_off_closes_windows(guest: Guest) -> None:
     assert guest.bus.read_memory(0xE0000000, 4) != b"\xff" * 4
 
 
+def test_post_shadows_the_roms(guest: Guest) -> None:
+    pam = [guest.read(HOST, 0x59 + index, 1) for index in range(7)]
+    assert pam == [0x10, 0x11, 0, 0, 0, 0x11, 0x11]
+    assert guest.bus.read_memory(0xF0000, 0x10000) == guest.bus.read_memory(0xFFFF0000, 0x10000)
+    guest.bus.write_memory(0xC0000, b"no")
+    assert guest.bus.read_memory(0xC0000, 2) == b"\x55\xaa"
+
+
 def test_shadow_ram(guest: Guest) -> None:
     rom = guest.bus.read_memory(0xF0000, 64)
     guest.write(HOST, 0x59, 0x20, 1)  # reads from ROM, writes to RAM: how a BIOS copies itself
@@ -119,10 +220,14 @@ def test_shadow_ram(guest: Guest) -> None:
 
 
 def test_smram_lock(guest: Guest) -> None:
-    guest.write(HOST, 0x72, 0x1A | 0x40, 1)
-    assert not guest.read(HOST, 0x72, 1) & 0x40 or guest.read(HOST, 0x72, 1) & 0x10
+    guest.write(HOST, 0x72, 0x4A, 1)
+    assert guest.read(HOST, 0x72, 1) == 0x4A
+    guest.write(HOST, 0x72, 0x5A, 1)
+    assert guest.read(HOST, 0x72, 1) == 0x1A  # the lock closes it
     guest.write(HOST, 0x72, 0x40, 1)
-    assert guest.read(HOST, 0x72, 1) & 0x50 == 0x10
+    assert guest.read(HOST, 0x72, 1) == 0x1A
+    guest.board.reset(ResetKind.BUS)
+    assert guest.read(HOST, 0x72, 1) == 0x02
 
 
 def test_reset_control_register(guest: Guest) -> None:

@@ -15,8 +15,8 @@
 //
 // Who lives where: dispatch and run loop in run_loop.cpp, block cache in block_cache.*, decoding in decoder.*,
 // memory access in memory_access.{h,cpp}, flags in lazy_flags.h, semantics by SDM group in alu, shift, string,
-// control, segment, system, x87; page walk in paging.cpp, delivery of events in exceptions.cpp, task switches in
-// task_switch.cpp.
+// control, segment, system, x87, sse_* with packed_integer, ssse3 and fxsave; page walk in paging.cpp, delivery of
+// events in exceptions.cpp, task switches in task_switch.cpp.
 #pragma once
 
 #include <bitset>

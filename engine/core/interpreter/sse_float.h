@@ -49,13 +49,13 @@ inline uint32_t sse_control(const Interpreter& cpu) {
     }                                                                                \
   }
 
-// A general register from the low lane.
+// A general register from the low lane; written before MXCSR is stored, so no address may lie in it.
 #define BANCADA_SSE_TO_INTEGER(NAME, INSTRUCTION)                                     \
   struct NAME {                                                                       \
     static uint32_t apply(uint32_t control, __m128i b, uint32_t& result) {            \
       uint32_t status;                                                                \
       asm volatile(BANCADA_SSE_ENTER INSTRUCTION " %[b], %[result]" BANCADA_SSE_LEAVE \
-                   : [result] "=r"(result), [status] "=m"(status)                     \
+                   : [result] "=&r"(result), [status] "=m"(status)                    \
                    : [b] "x"(b), [control] "m"(control), [host] "m"(MXCSR_DEFAULT));  \
       return status & MXCSR_FLAGS;                                                    \
     }                                                                                 \

@@ -49,7 +49,8 @@ class X87Control {
 };
 
 // The status word is read before the result is taken away, and flags that are not masked are cleared in between:
-// the next instruction would report them to the host.
+// the next instruction would report them to the host. AX is written before the last operand is used, so status is
+// an early-clobber output everywhere.
 #define BANCADA_X87_STATUS "\n\tfnstsw %%ax\n\ttestb $0x80, %%al\n\tjz 1f\n\tfnclex\n1:\t"
 #define BANCADA_X87_CLOBBERS "st", "st(1)", "st(2)", "cc"
 
@@ -64,7 +65,7 @@ struct X87Arithmetic;
       uint16_t status;                                                                                              \
       asm volatile("fnclex\n\tfldt %[b]\n\tfldt %[a]\n\tf" #OPERATION " %%st(1), %%st" BANCADA_X87_STATUS           \
                    "fstpt %[a]\n\tfstp %%st(0)"                                                                     \
-                   : "=a"(status), [a] "+m"(a)                                                                      \
+                   : "=&a"(status), [a] "+m"(a)                                                                     \
                    : [b] "m"(b)                                                                                     \
                    : BANCADA_X87_CLOBBERS);                                                                         \
       return status;                                                                                                \
@@ -74,7 +75,7 @@ struct X87Arithmetic;
       const X87Control scope(control);                                                                              \
       uint16_t status;                                                                                              \
       asm volatile("fnclex\n\tfldt %[a]\n\tf" #OPERATION "l %[b]" BANCADA_X87_STATUS "fstpt %[a]"                   \
-                   : "=a"(status), [a] "+m"(a)                                                                      \
+                   : "=&a"(status), [a] "+m"(a)                                                                     \
                    : [b] "m"(b)                                                                                     \
                    : BANCADA_X87_CLOBBERS);                                                                         \
       return status;                                                                                                \
@@ -83,7 +84,7 @@ struct X87Arithmetic;
       const X87Control scope(control);                                                                              \
       uint16_t status;                                                                                              \
       asm volatile("fnclex\n\tfldt %[a]\n\tfi" #OPERATION "s %[b]" BANCADA_X87_STATUS "fstpt %[a]"                  \
-                   : "=a"(status), [a] "+m"(a)                                                                      \
+                   : "=&a"(status), [a] "+m"(a)                                                                     \
                    : [b] "m"(b)                                                                                     \
                    : BANCADA_X87_CLOBBERS);                                                                         \
       return status;                                                                                                \
@@ -92,7 +93,7 @@ struct X87Arithmetic;
       const X87Control scope(control);                                                                              \
       uint16_t status;                                                                                              \
       asm volatile("fnclex\n\tfldt %[a]\n\tfi" #OPERATION "l %[b]" BANCADA_X87_STATUS "fstpt %[a]"                  \
-                   : "=a"(status), [a] "+m"(a)                                                                      \
+                   : "=&a"(status), [a] "+m"(a)                                                                     \
                    : [b] "m"(b)                                                                                     \
                    : BANCADA_X87_CLOBBERS);                                                                         \
       return status;                                                                                                \
@@ -104,7 +105,7 @@ struct X87Arithmetic;
       const X87Control scope(control);                                                                              \
       uint16_t status;                                                                                              \
       asm volatile("fnclex\n\tfldt %[a]\n\tf" #OPERATION "s %[b]" BANCADA_X87_STATUS "fstpt %[a]"                   \
-                   : "=a"(status), [a] "+m"(a)                                                                      \
+                   : "=&a"(status), [a] "+m"(a)                                                                     \
                    : [b] "m"(b)                                                                                     \
                    : BANCADA_X87_CLOBBERS);                                                                         \
       return status;                                                                                                \
@@ -124,7 +125,7 @@ BANCADA_X87_OPERATION(divr)
     const X87Control scope(control);                                                   \
     uint16_t status;                                                                   \
     asm volatile("fnclex\n\tfldt %[a]\n\t" INSTRUCTION BANCADA_X87_STATUS "fstpt %[a]" \
-                 : "=a"(status), [a] "+m"(a)                                           \
+                 : "=&a"(status), [a] "+m"(a)                                          \
                  :                                                                     \
                  : BANCADA_X87_CLOBBERS);                                              \
     return status;                                                                     \
@@ -144,7 +145,7 @@ BANCADA_X87_UNARY(x87_fxam, "fxam")
     const X87Control scope(control);                                                                                \
     uint16_t status;                                                                                                \
     asm volatile("fnclex\n\tfldt %[b]\n\tfldt %[a]\n\t" INSTRUCTION BANCADA_X87_STATUS "fstpt %[a]\n\tfstp %%st(0)" \
-                 : "=a"(status), [a] "+m"(a)                                                                        \
+                 : "=&a"(status), [a] "+m"(a)                                                                       \
                  : [b] "m"(b)                                                                                       \
                  : BANCADA_X87_CLOBBERS);                                                                           \
     return status;                                                                                                  \
@@ -162,7 +163,7 @@ BANCADA_X87_BINARY(x87_fucom, "fucom %%st(1)")
     const X87Control scope(control);                                                                \
     uint16_t status;                                                                                \
     asm volatile("fnclex\n\tfldt %[b]\n\tfldt %[a]\n\t" INSTRUCTION BANCADA_X87_STATUS "fstpt %[b]" \
-                 : "=a"(status), [b] "+m"(b)                                                        \
+                 : "=&a"(status), [b] "+m"(b)                                                       \
                  : [a] "m"(a)                                                                       \
                  : BANCADA_X87_CLOBBERS);                                                           \
     return status;                                                                                  \
@@ -179,7 +180,7 @@ BANCADA_X87_BINARY_POP(x87_fpatan, "fpatan")
     uint16_t status;                                                                   \
     asm volatile("fnclex\n\tfldt %[a]\n\t" INSTRUCTION BANCADA_X87_STATUS WHEN_REDUCED \
                  "fstpt %[pushed]\n2:\tfstpt %[a]"                                     \
-                 : "=a"(status), [a] "+m"(a), [pushed] "+m"(pushed)                    \
+                 : "=&a"(status), [a] "+m"(a), [pushed] "+m"(pushed)                   \
                  :                                                                     \
                  : BANCADA_X87_CLOBBERS);                                              \
     return status;                                                                     \
@@ -194,7 +195,7 @@ BANCADA_X87_PUSHING(x87_fxtract, "fxtract", "")
   inline uint16_t NAME(const Float80& a, TYPE b) {                                            \
     uint16_t status;                                                                          \
     asm volatile("fnclex\n\tfldt %[a]\n\t" INSTRUCTION " %[b]\n\tfnstsw %%ax\n\tfstp %%st(0)" \
-                 : "=a"(status)                                                               \
+                 : "=&a"(status)                                                              \
                  : [a] "m"(a), [b] "m"(b)                                                     \
                  : BANCADA_X87_CLOBBERS);                                                     \
     return status;                                                                            \
@@ -210,7 +211,7 @@ BANCADA_X87_COMPARE(x87_compare_int32, uint32_t, "ficoml")
   inline uint16_t NAME(TYPE from, Float80& to) {                                   \
     uint16_t status;                                                               \
     asm volatile("fnclex\n\t" INSTRUCTION " %[from]\n\tfnstsw %%ax\n\tfstpt %[to]" \
-                 : "=a"(status), [to] "+m"(to)                                     \
+                 : "=&a"(status), [to] "+m"(to)                                    \
                  : [from] "m"(from)                                                \
                  : BANCADA_X87_CLOBBERS);                                          \
     return status;                                                                 \
@@ -229,7 +230,7 @@ BANCADA_X87_LOAD(x87_load_bcd, const Float80&, "fbld")  // ten bytes of packed d
     const X87Control scope(control);                                                                 \
     uint16_t status;                                                                                 \
     asm volatile("fnclex\n\tfldt %[from]\n\t" INSTRUCTION " %[to]" BANCADA_X87_STATUS "fstp %%st(0)" \
-                 : "=a"(status), [to] "+m"(to)                                                       \
+                 : "=&a"(status), [to] "+m"(to)                                                      \
                  : [from] "m"(from)                                                                  \
                  : BANCADA_X87_CLOBBERS);                                                            \
     return status;                                                                                   \

@@ -22,13 +22,19 @@ from engine.devices.device import Device
 from engine.devices.dma_8237 import DmaControllers
 from engine.devices.floppy_controller_82077 import FloppyController82077
 from engine.devices.floppy_drive import FloppyDrive
+from engine.devices.host_bridge_i440fx import HostBridge
 from engine.devices.ide_controller import IdeController
+from engine.devices.ide_function_piix3 import IdeFunction
 from engine.devices.interrupt_controller_8259 import InterruptControllers
 from engine.devices.io_apic_82093aa import IoApic82093aa
+from engine.devices.isa_bridge_piix3 import IsaBridge
 from engine.devices.keyboard_controller_8042 import KeyboardController8042
 from engine.devices.local_apic import LocalApic
 from engine.devices.parallel_port import ParallelPort
 from engine.devices.pc_speaker import PcSpeaker
+from engine.devices.pci_bus import PciBus
+from engine.devices.pci_function import EXPANSION_ROM_INDEX, Identity, PciFunction, Window
+from engine.devices.power_management_piix4 import PowerManagement
 from engine.devices.ps2_keyboard import Ps2Keyboard
 from engine.devices.ps2_mouse import Ps2Mouse
 from engine.devices.rtc_cmos_mc146818 import RtcCmos
@@ -265,6 +271,50 @@ def _ide(rig: Rig) -> Built:
     return Built([disk, tray, controller], ports, stimuli, looks)
 
 
+def _pci(rig: Rig) -> Built:
+    wires = [IrqWire(lambda level, irq=irq: rig.note("irq", irq, level)) for irq in range(16)]
+    bridge = IsaBridge(lambda irq: wires[irq].line(), lambda: rig.note("reset"))
+    bus = PciBus(bridge.set_pirq, 0x1000000, bridge.read_reset_control, bridge.write_reset_control)
+    bus.place_space_window = lambda base: rig.note("mechanism 2", base)
+    host = HostBridge(16, lambda *segment: rig.note("shadow", segment))
+    windows = {
+        0: Window("io", 16, lambda base: rig.note("ports", base)),
+        1: Window("memory", 1 << 22, lambda base: rig.note("memory", base), prefetchable=True),
+        EXPANSION_ROM_INDEX: Window("memory", 1 << 16, lambda base: rig.note("ROM", base)),
+    }
+    card = PciFunction(Identity(0x1234, 1, 0x030000, interrupt_pin=1), windows, capabilities=[(0x40, 1, bytes(6))])
+    ide = IdeFunction()
+    for place, function in {(0, 0): host, (1, 0): bridge, (1, 1): ide, (2, 0): card}.items():
+        bus.plug(*place, function)
+    stimuli: list[Stimulus] = [
+        # Forms of addresses that hit functions which are there.
+        lambda chance: bus.port_map()[0].write(
+            0, 0x80000000 | chance.choice((0, 8, 9, 16)) << 8 | chance.randrange(256), 4
+        ),
+    ]
+    looks: list[Callable[[], object]] = [
+        lambda: [card.base(index) for index in windows],
+        lambda: [bridge.route_of(index) for index in range(4)],
+    ]
+    return Built([bus, host, bridge, ide, card], [*bus.port_map(), *bus.space_port_map()], stimuli, looks)
+
+
+def _power_management(rig: Rig) -> Built:
+    chip = PowerManagement(
+        rig.clock,
+        rig.irq(),
+        lambda: rig.note("off"),
+        lambda base: rig.note("ACPI", base),
+        lambda base: rig.note("SMBus", base),
+    )
+    stimuli: list[Stimulus] = [
+        lambda chance: chip.press_power_button(),
+        lambda chance: chip.write_configuration(chance.randrange(64) * 4, chance.getrandbits(32), 4),
+    ]
+    ports = [*chip.port_map(), *chip.smb_port_map(), *chip.apm_port_map()]
+    return Built([chip], ports, stimuli, [lambda: chip.read_configuration(0x40, 4), lambda: chip.timer])
+
+
 TABLE: dict[str, Callable[[Rig], Built]] = {
     "interrupt controllers": _interrupt_controllers,
     "local and I/O APIC": _apics,
@@ -278,6 +328,8 @@ TABLE: dict[str, Callable[[Rig], Built]] = {
     "floppy controller and drives": _floppy,
     "IDE controller and drives": _ide,
     "debug ports": _debug_ports,
+    "PCI bus and bridges": _pci,
+    "power management": _power_management,
 }
 
 
@@ -307,7 +359,7 @@ class Poker:
         chance = self._chance
         if isinstance(port, PortRange):
             size = chance.choice([size for size in (1, 2, 4) if size <= port.width])
-            offset = port.offset + chance.randrange(port.count)
+            offset = chance.randrange(port.count)  # the bus takes the range's first port off
             if chance.random() < 0.5:
                 return _checked(port.read(offset, size), size) if port.read else None
             return port.write(offset, chance.randrange(1 << 8 * size), size) if port.write else None

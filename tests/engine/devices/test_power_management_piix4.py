@@ -78,10 +78,10 @@ def test_overflow_of_the_timer_interrupts_every_half_period(rig: Rig) -> None:
 
 def test_power_button(rig: Rig) -> None:
     rig.chip.press_power_button()
-    assert rig.read(PMSTS) & PWRBTN and not rig.sci.level
+    assert rig.read(PMSTS) & PWRBTN and not rig.sci.level and not rig.chip.watches_power_button
     rig.write(PMEN, PWRBTN)
     rig.write(PMCNTRL, SCI_EN)
-    assert rig.sci.level and rig.chip.acpi_enabled
+    assert rig.sci.level and rig.chip.watches_power_button
     rig.write(PMSTS + 1, PWRBTN >> 8, 1)  # by byte
     assert not rig.sci.level
 
@@ -114,6 +114,32 @@ def test_the_registers_lie_where_configuration_space_says(rig: Rig) -> None:
     rig.chip.write_configuration(PMBA, 0xB001, 4)
     rig.chip.reset(ResetKind.BUS)
     assert rig.places == [0x600, None, 0xB000, None]
+
+
+def test_reset_leaves_no_overflow_behind(rig: Rig) -> None:
+    rig.clock.advance(10_000_000_000)
+    rig.chip.reset(ResetKind.BUS)
+    assert not rig.read(PMSTS) & TMROF
+
+
+def test_an_access_reaches_every_register_under_it(rig: Rig) -> None:
+    rig.clock.advance(1_000_000_000)
+    assert rig.read(PMTMR - 2, 4) == (TIMER_HZ & 0xFFFF) << 16
+    rig.write(PMSTS, PWRBTN << 16 | 0xFFFF, 4)
+    assert rig.read(PMSTS, 4) == PWRBTN << 16
+    rig.write(PMSTS + 1, 0x00_21_00, 4)  # the high byte of PMSTS, PMEN and the low byte of PMCNTRL
+    assert rig.read(PMEN) == 0x21 and rig.read(PMCNTRL) == 0
+
+
+def test_registers_open_when_the_ports_get_free(rig: Rig) -> None:
+    free = False
+    rig.chip.ports_are_free = lambda first, count: free
+    rig.chip.write_configuration(PMBA, 0x0601, 4)
+    rig.chip.write_configuration(PMREGMISC, 1, 1)
+    assert rig.places == []
+    free = True
+    rig.chip.open_windows()
+    assert rig.places == [0x600]
 
 
 def test_state_is_taken_over(rig: Rig) -> None:

@@ -155,6 +155,27 @@ def test_apm_through_its_32_bit_entry_point(tmp_path: Path) -> None:
     assert state is PowerState.OFF
 
 
+def test_power_button_and_soft_off_by_acpi(tmp_path: Path) -> None:
+    # ACPI on (F1h to port B2h), PWRBTN_EN; polls PWRBTN_STS, clears it, then SLP_EN with the type of S5.
+    code = """
+        b0f1 e6b2 ba0206 b80001 ef
+        ba0006 ed f6c401 74fa b80001 ef ed 31db 8edb a30060
+        ba0406 ed a30260 b80120 ef
+    """
+    with run(tmp_path, code, seconds=2.0) as vm:
+        assert vm.state is PowerState.RUNNING
+        vm.press_power_button()
+        vm.run_for(1.0)
+        assert vm.state is PowerState.OFF
+        assert not vm.memory[0x6001][0] & 1 and vm.memory[0x6002][0] & 1
+
+
+def test_power_button_without_acpi_is_the_plug(tmp_path: Path) -> None:
+    with run(tmp_path, "ebfe", seconds=2.0) as vm:
+        vm.press_power_button()
+        assert vm.state is PowerState.OFF
+
+
 def test_protected_mode_switch_of_int_15h_89h(tmp_path: Path) -> None:
     # A GDT at 0:7D00; after the switch the code stores a word through DS = 18h and halts.
     gdt = bytearray(0x40)

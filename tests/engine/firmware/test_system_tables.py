@@ -9,6 +9,7 @@ import pytest
 
 from engine import Machine, MachineConfig
 from engine.firmware import aml
+from engine.firmware.acpi_tables import dsdt
 
 Read = Callable[[int, int], bytes]
 
@@ -50,6 +51,19 @@ def test_acpi_tables_are_found_from_the_root_pointer(read: Read) -> None:
     assert bytes((2, 10, 0, 0, 2, 0, 0, 0)) in madt  # the timer is on input 2
 
 
+def test_bios32_header(read: Read) -> None:
+    header = read(search(read, 0xE0000, 0xFFFFF, b"_32_"), 16)
+    assert sum(header) & 0xFF == 0 and header[9] == 1
+    assert 0xF0000 <= struct.unpack_from("<I", header, 4)[0] < 0x100000
+
+
+def test_the_name_space_holds_the_ports_that_are_there() -> None:
+    alone, both = dsdt([0x2F8], []), dsdt([0x3F8, 0x2F8], [0x378])
+    assert sum(alone) & 0xFF == 0
+    assert b"COM2" in alone and b"COM1" not in alone and b"LPT1" not in alone
+    assert b"COM1" in both and b"COM2" in both and b"LPT1" in both
+
+
 def test_multiprocessor_tables(read: Read) -> None:
     pointer = read(search(read, 0xF0000, 0xFFFFF, b"_MP_"), 16)
     assert sum(pointer) & 0xFF == 0 and pointer[9] == 4
@@ -81,6 +95,7 @@ def test_smbios_structures_can_be_walked(read: Read) -> None:
     for _ in range(count):
         kinds.append(data[place])
         place = data.index(b"\0\0", place + data[place + 1]) + 2
+    assert struct.unpack_from("<I", data, data.index(b"\x04\x23") + 8)[0] & 0xF00 == 0x600  # CPUID in the processor's
     assert place == length and kinds[0] == 0 and kinds[-1] == 127 and {1, 4, 16, 17, 19} < set(kinds)
 
 
