@@ -65,7 +65,7 @@ void on_signal(int number, siginfo_t*, void* raw) {
   std::memcpy(out->xmm, fpu->_xmm, sizeof out->xmm);
   fpu->mxcsr = 0x1F80;
   fpu->cwd = 0x37F;
-  fpu->swd = fpu->ftw = 0;  // ftw: abridged, all empty
+  fpu->swd = fpu->ftw = 0;    // ftw: abridged, all empty
   regs[REG_EFL] &= ~0x40500;  // TF, DF and AC off for the host's own code
   regs[REG_CSGSFS] = (regs[REG_CSGSFS] & ~greg_t{0xFFFF}) | 0x33;
   regs[REG_RIP] = reinterpret_cast<greg_t>(host_resume);
