@@ -1,7 +1,9 @@
 """Power management: function 3 of the PIIX4 (82371AB): ACPI registers, the power management timer, soft off.
 
 Source: Intel 82371AB data sheet (290562), section 7. Processor clock control and the device monitors are kept as
-registers without effect; the SMBus controller answers as one without devices.
+registers without effect; the SMBus controller answers as one without devices. The processor has no system management
+mode: what its program would do at the SMI command port happens here, and the port's enable bit is set at power-on, which
+tells a firmware (SeaBIOS among them) that such a program is in place already.
 """
 
 from __future__ import annotations
@@ -19,6 +21,8 @@ from engine.irq import IrqLine
 
 # Configuration space
 PMBA: Final = 0x40
+DEVACTB: Final = 0x58
+DEVACTB_APMC_EN: Final = 0x02000000
 PMREGMISC: Final = 0x80
 PMREGMISC_PMIOSE: Final = 0x01
 SMBBA: Final = 0x90
@@ -101,7 +105,7 @@ class PowerManagement(PciFunction):
         self.ports_are_free: Callable[[int, int], bool] = lambda first, count: True
         writable = {PMBA: 0xC0, PMBA + 1: 0xFF, PMREGMISC: 0x01, SMBBA: 0xF0, SMBBA + 1: 0xFF, SMBHSTCFG: 0x0F}
         writable |= dict.fromkeys(range(0x44, 0x80), 0xFF) | dict.fromkeys(range(0xD3, 0xD7), 0xFF)
-        defaults = {0x07: 0x02, PMBA: 0x01, SMBBA: 0x01}
+        defaults = {0x07: 0x02, PMBA: 0x01, SMBBA: 0x01, DEVACTB + 3: DEVACTB_APMC_EN >> 24}
         identity = Identity(0x8086, 0x7113, 0x068000, revision=3, interrupt_pin=1)
         super().__init__(identity, writable=writable, defaults=defaults, command_writable=COMMAND_IO)
 

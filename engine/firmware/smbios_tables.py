@@ -19,7 +19,9 @@ _MEGABYTE_KIB: Final = 1024
 # of INT 5, 9, 14h, 17h and 10h.
 _CHARACTERISTICS: Final = sum(1 << bit for bit in (4, 7, 10, 15, 16, 19, *range(22, 31)))
 _ACPI: Final = 0x01
-_PROCESSOR_FAMILIES: Final = {3: 0x05, 4: 0x06, 5: 0x0B, 6: 0x0C}  # by CPUID's family
+# Processor families (7.5.2) by the CPUID signature they begin with: Intel386, Intel486, Pentium, Pro, II, III, 4.
+_PROCESSOR_FAMILIES: Final = ((0x300, 0x05), (0x400, 0x06), (0x500, 0x0B), (0x600, 0x0C), (0x630, 0x0F), (0x670, 0x11),
+                              (0x700, _UNKNOWN), (0xF00, 0xB2), (0x1000, _UNKNOWN))  # fmt: skip
 _NO_UPGRADE: Final = 6
 
 
@@ -51,7 +53,7 @@ def structures(
     table.add(0, bios, "Bancada", version, release_date)
     table.add(1, struct.pack("<BBBB16sBBB", 1, 2, 3, 0, machine.bytes_le, 6, 0, 0), "Bancada", "Bancada PC", "1.0")
     table.add(3, struct.pack("<BBBBBBBBBIBBBB", 1, _OTHER, 2, 0, 0, 3, 3, 3, 2, 0, 0, 1, 0, 0), "Bancada", "1.0")
-    family = _PROCESSOR_FAMILIES.get(signature >> 8 & 0xF, _UNKNOWN)
+    family = next((code for first, code in reversed(_PROCESSOR_FAMILIES) if signature >= first), _UNKNOWN)
     processor = struct.pack("<BBBBIIBBHHHBBHHHBBB", 1, 3, family, 2, signature, features, 3, 0, 0, 0, 0, 0x41, _NO_UPGRADE, 0xFFFF, 0xFFFF,
                             0xFFFF, 0, 0, 0)  # fmt: skip
     table.add(4, processor, "CPU 1", "Intel", cpu_name)

@@ -10,6 +10,8 @@ from engine.devices.power_management_piix4 import (
     ACPI_DISABLE,
     ACPI_ENABLE,
     APMC,
+    DEVACTB,
+    DEVACTB_APMC_EN,
     PMBA,
     PMCNTRL,
     PMEN,
@@ -140,6 +142,10 @@ def test_registers_open_when_the_ports_get_free(rig: Rig) -> None:
     free = True
     rig.chip.open_windows()
     assert rig.places == [0x600]
+
+
+def test_the_smi_port_tells_that_its_program_is_in_place(rig: Rig) -> None:
+    assert rig.chip.read_configuration(DEVACTB, 4) == DEVACTB_APMC_EN
 
 
 def test_state_is_taken_over(rig: Rig) -> None:
