@@ -1,88 +1,62 @@
-"""Boots of real guests, as rows of guests.toml. They are used when they lie beside the repository."""
+"""Boots of real guests, as the rows of tests/guests/*.toml. They are used when they lie beside the repository."""
 
 from __future__ import annotations
 
-import gzip
-import shutil
 import tomllib
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
-from engine import CdromConfig, DiskConfig, FloppyConfig, Machine, MachineConfig
+from tests.boots.guest_run import SHOTS, GuestRun
 from tests.conftest import GUESTS
 
-ROWS = tomllib.loads(Path(__file__).with_name("guests.toml").read_text())["guest"]
+TABLES = Path(__file__).resolve().parents[1] / "guests"
 OUTPUT = Path(__file__).resolve().parents[1] / "output"
 
 
-def private_copy(name: str, folder: Path) -> Path:
-    """A writable copy, unpacked, so that a guest may write to it."""
-    source = GUESTS / name
-    if name.endswith(".gz"):
-        target = folder / name.removesuffix(".gz")
-        target.write_bytes(gzip.decompress(source.read_bytes()))
-    else:
-        target = folder / name
-        shutil.copyfile(source, target)
-    return target
+def rows() -> list[dict[str, Any]]:
+    found = []
+    for table in sorted(TABLES.glob("*.toml")):
+        for row in tomllib.loads(table.read_text())["guest"]:
+            for word in row.pop("each", [""]):
+                found.append({key: _with(word, value) for key, value in row.items()})
+    return found
 
 
-def configuration(row: dict[str, Any], folder: Path) -> MachineConfig:
-    boot = row.get("boot") or ["floppy" if "floppy" in row else "cdrom" if "cdrom" in row else "disk"]
-    return MachineConfig(
-        name=row["name"],
-        clock="instructions",
-        accelerator=row.get("accelerator", "interpreter"),
-        memory_mb=row.get("memory", 16),
-        boot_order=tuple(boot),
-        floppies=[FloppyConfig(private_copy(row["floppy"], folder))] if "floppy" in row else [],
-        disks=[DiskConfig(private_copy(row["disk"], folder))] if "disk" in row else [],
-        cdroms=[CdromConfig(GUESTS / row["cdrom"])] if "cdrom" in row else [],
-    )
+def _with(word: str, value: Any) -> Any:
+    if isinstance(value, list):
+        return [_with(word, part) for part in value]
+    return value.replace("{}", word) if isinstance(value, str) else value
 
 
-def colours(vm: Machine) -> int:
-    pixels = vm.screen.pixels().reshape(-1, 3).astype(np.uint32)
-    return len(np.unique(pixels[:, 0] << 16 | pixels[:, 1] << 8 | pixels[:, 2]))
+def needed(row: dict[str, Any]) -> list[Path]:
+    media = [GUESTS / row[kind] for kind in ("floppy", "disk", "cdrom") if kind in row]
+    return media + [SHOTS / f"{step[1]}.png" for step in row["steps"] if step[0] == "like"]
 
 
-def carry_out(vm: Machine, step: list[Any]) -> None:
-    verb, *arguments = step
-    if verb == "wait":
-        text, timeout = arguments[0], arguments[1] if len(arguments) > 1 else 30
-        vm.screen.wait_for_text(text, timeout=timeout)
-    elif verb == "type":
-        vm.keyboard.type(arguments[0])
-    elif verb == "key":
-        vm.keyboard.chord(arguments[0])
-    elif verb == "run":
-        vm.run_for(arguments[0])
-    elif verb == "size":
-        vm.screen.refresh()
-        assert (vm.screen.width, vm.screen.height) == tuple(arguments)
-    elif verb == "colours":
-        vm.screen.refresh()
-        assert colours(vm) >= arguments[0]
-    else:
-        raise AssertionError(f"unknown step {verb!r}")
+@pytest.mark.parametrize("row", [pytest.param(row, id=row["name"]) for row in rows()])
+def test_guest_boots(row: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if missing := [file.name for file in needed(row) if not file.exists()]:
+        pytest.skip(f"not here: {', '.join(missing)}")
+    if "mips" in row:
+        monkeypatch.setattr("engine.board.NS_PER_INSTRUCTION", 1000 // row["mips"])
+    run = GuestRun(row, tmp_path)
+    try:
+        for number, step in enumerate(row["steps"], 1):
+            try:
+                run.carry_out(step)
+            except Exception as error:
+                _keep_screen(run, row["name"])
+                error.add_note(f"guest {row['name']}, step {number}: {step}")
+                raise
+    finally:
+        run.close()
 
 
-@pytest.mark.parametrize("row", ROWS, ids=[row["name"] for row in ROWS])
-def test_guest_boots(row: dict[str, Any], tmp_path: Path) -> None:
-    media = [row[kind] for kind in ("floppy", "disk", "cdrom") if kind in row]
-    if not all((GUESTS / name).exists() for name in media):
-        pytest.skip("the shared guests are not here")
-    with Machine(configuration(row, tmp_path)) as vm:
-        vm.power_on()
-        try:
-            for step in row["steps"]:
-                carry_out(vm, step)
-        except BaseException:
-            OUTPUT.mkdir(exist_ok=True)
-            vm.screen.refresh()
-            vm.screen.save(OUTPUT / f"{row['name']}.png")
-            (OUTPUT / f"{row['name']}.txt").write_text(vm.screen.text())
-            raise
+def _keep_screen(run: GuestRun, name: str) -> None:
+    OUTPUT.mkdir(exist_ok=True)
+    screen = run.vm.screen
+    screen.refresh()
+    screen.save(OUTPUT / f"{name}.png")
+    (OUTPUT / f"{name}.txt").write_text(screen.text())
