@@ -45,6 +45,7 @@ from engine.errors import (
 from engine.events import PowerState
 
 if TYPE_CHECKING:
+    from engine._core import PictureScaler
     from engine.machine import Machine
 
 __all__ = [
@@ -61,6 +62,7 @@ __all__ = [
     "MediumError",
     "MediumInUseError",
     "NetworkConfig",
+    "PictureScaler",
     "PowerState",
     "SerialConfig",
 ]
@@ -72,4 +74,8 @@ def __getattr__(name: str) -> Any:
         from engine.machine import Machine
 
         return Machine
+    if name == "PictureScaler":
+        from engine._core import PictureScaler
+
+        return PictureScaler
     raise AttributeError(f"module 'engine' has no attribute {name!r}")

@@ -258,3 +258,14 @@ class PixelConverter:
     def surface(self) -> memoryview: ...
     def text_cells(self) -> bytes: ...
     def cursor(self) -> tuple[int, int] | None: ...
+
+class PictureScaler:
+    """A picture brought to the size it has in a window: see engine/core/picture_scaler.h.
+
+    Sizes are pixels, 1 to 16384; ``sharp``: no mixing of neighbours. Raises ValueError for others."""
+
+    def __init__(self, width: int, height: int, target_width: int, target_height: int, sharp: bool = False) -> None: ...
+    def target_rows(self, first: int, last: int) -> tuple[int, int]:
+        """The target's rows [first, last) that show something of the picture's rows [first, last)."""
+    def draw(self, picture: Any, stride: int, target: Any, target_stride: int, first: int, last: int) -> None:
+        """Draws the target's rows [first, last); strides in bytes. Raises ValueError when a buffer is too small."""

@@ -9,6 +9,7 @@
 #include <memory>
 
 #include "bus.h"
+#include "picture_scaler.h"
 #include "pixels.h"
 #include "vga_planes.h"
 
@@ -146,4 +147,35 @@ void bind_vga(nb::module_& module) {
              return nb::bytes(reinterpret_cast<const char*>(cells.data()), cells.size());
            })
       .def("cursor", &PixelConverter::cursor);
+
+  using Pixels = nb::ndarray<uint8_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+  using ConstantPixels = nb::ndarray<const uint8_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+  nb::class_<PictureScaler>(module, "PictureScaler")
+      .def(
+          "__init__",
+          [](PictureScaler* scaler, int width, int height, int target_width, int target_height, bool sharp) {
+            constexpr int LARGEST = 1 << 14;
+            for (const int length : {width, height, target_width, target_height}) {
+              if (length < 1 || length > LARGEST) throw nb::value_error("a picture's side is 1 to 16384 pixels");
+            }
+            new (scaler) PictureScaler(width, height, target_width, target_height, sharp);
+          },
+          "width"_a, "height"_a, "target_width"_a, "target_height"_a, "sharp"_a = false)
+      .def("target_rows", &PictureScaler::target_rows, "first"_a, "last"_a)
+      .def(
+          "draw",
+          [](PictureScaler& scaler, const ConstantPixels& picture, size_t stride, const Pixels& target,
+             size_t target_stride, int first, int last) {
+            const auto fits = [](size_t length, size_t row, int width, int height) {
+              const size_t used = static_cast<size_t>(width) * 4;
+              return row >= used && length >= used && (length - used) / row >= static_cast<size_t>(height - 1);
+            };
+            if (!fits(picture.size(), stride, scaler.width(), scaler.height()) ||
+                !fits(target.size(), target_stride, scaler.target_width(), scaler.target_height())) {
+              throw nb::value_error("the picture or the target is smaller than the scaler's sizes");
+            }
+            nb::gil_scoped_release unlocked;
+            scaler.draw(picture.data(), stride, target.data(), target_stride, first, last);
+          },
+          "picture"_a, "stride"_a, "target"_a, "target_stride"_a, "first"_a, "last"_a);
 }

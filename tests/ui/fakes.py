@@ -30,11 +30,11 @@ class FakeScreen:
         self.fill(0, 400, (0x50, 0x30, 0x10))
 
     def fill(self, top: int, bottom: int, bgr: tuple[int, int, int]) -> None:
-        """Paints rows and tells, as the machine does."""
+        """Paints the rows [top, bottom) and tells, as the machine does, the first and the last of them."""
         width, _, stride = self.geometry
         self._memory[top * stride : bottom * stride] = bytes((*bgr, 0)) * (width * (bottom - top))
-        first, last = self._dirty or (top, bottom)
-        self._dirty = (min(first, top), max(last, bottom))
+        first, last = self._dirty or (top, bottom - 1)
+        self._dirty = (min(first, top), max(last, bottom - 1))
         self.generation += 1
         self._machine.emit(FrameReady(self.generation))
 

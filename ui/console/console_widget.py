@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from PySide6.QtCore import QEvent, QPoint, QRect, QRectF, Qt, Signal
+from PySide6.QtCore import QEvent, QPoint, QRectF, Qt, Signal
 from PySide6.QtGui import (
     QColor,
     QCursor,
@@ -30,6 +30,7 @@ from ui import theme
 from ui.console.key_input import KeyInput, Keys
 from ui.console.mouse_input import MouseInput, Pointer
 from ui.console.release_keys import CTRL_ALT, release_keys
+from ui.console.scaled_picture import ScaledPicture
 from ui.console.scaling import Placement, ScaleMode, place
 from ui.throttle import Throttle
 
@@ -52,12 +53,10 @@ class ConsoleWidget(QWidget):
         super().__init__(parent)
         self._screen: Any = None
         self._post: Callable[[Callable[[], None]], None] | None = None
-        self._image: QImage | None = None
-        self._surface: Any = None
+        self._picture = ScaledPicture()
         self._guest_size = _EMPTY
         self._placement = Placement(0, 0, 1, 1)
         self._mode = ScaleMode.FIT
-        self._smooth = True
         self.grab_on_click = True
         self._correct_aspect = True
         self._grabbed = False
@@ -98,7 +97,8 @@ class ConsoleWidget(QWidget):
         self._pull.cancel()
         self._keys.attach(None)
         self._mouse.attach(None)
-        self._screen = self._image = self._surface = self._post = None
+        self._screen = self._post = None
+        self._picture.forget()
         self._guest_size = _EMPTY
         self.update()
 
@@ -115,7 +115,7 @@ class ConsoleWidget(QWidget):
 
     def picture(self) -> QImage:
         """A copy of what the guest shows."""
-        return self._image.copy() if self._image is not None else QImage()
+        return self._picture.guest.copy()
 
     def _watch(self, interested: bool) -> None:
         screen = self._screen
@@ -126,10 +126,9 @@ class ConsoleWidget(QWidget):
         screen = self._screen
         width, height, stride = screen.geometry
         if width <= 0 or height <= 0:
-            self._image = None
+            self._picture.forget()
             return
-        self._surface = screen.surface  # kept: QImage does not own the memory
-        self._image = QImage(self._surface, width, height, stride, QImage.Format.Format_RGB32)
+        self._picture.show(screen.surface, width, height, stride)
         if (width, height) != self._guest_size:
             self._guest_size = (width, height)
             self.guest_resized.emit(width, height)
@@ -140,16 +139,16 @@ class ConsoleWidget(QWidget):
         if screen is None or not self.isVisible():
             return
         rows = screen.take_dirty()
-        if screen.geometry[:2] != self._guest_size or self._image is None:
+        if not self._picture.shows(screen.surface, screen.geometry):
             self._make_image()
             self.update()
             return
         if rows is None:
             return
-        first, last = self._placement.guest_rows_to_window(rows[0], rows[1], self._guest_size[1])
-        ratio = self.devicePixelRatioF()
-        left, width = self._placement.x / ratio, self._placement.width / ratio
-        self.update(QRectF(left, first / ratio, width, (last - first) / ratio).toAlignedRect())
+        first, last = self._picture.redraw(*rows)
+        spot, ratio = self._placement, self.devicePixelRatioF()
+        top, bottom = (spot.y + first) / ratio, (spot.y + last) / ratio
+        self.update(QRectF(spot.x / ratio, top, spot.width / ratio, bottom - top).toAlignedRect())
 
     # -- Painting ----------------------------------------------------------------------------------------
 
@@ -158,7 +157,7 @@ class ConsoleWidget(QWidget):
         return self._mode
 
     def set_scaling(self, mode: ScaleMode, correct_aspect: bool, smooth: bool = True) -> None:
-        self._mode, self._correct_aspect, self._smooth = mode, correct_aspect, smooth
+        self._mode, self._correct_aspect, self._picture.sharp = mode, correct_aspect, not smooth
         self._place()
         self.update()
 
@@ -171,6 +170,7 @@ class ConsoleWidget(QWidget):
         ratio = self.devicePixelRatioF()
         width, height = round(self.width() * ratio), round(self.height() * ratio)
         self._placement = place(*self._guest_size, width, height, self._mode, self._correct_aspect)
+        self._picture.fit(self._placement.width, self._placement.height)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         self._place()
@@ -184,7 +184,7 @@ class ConsoleWidget(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         ground = QColor("black" if self.window().isFullScreen() else theme.colours().console)
-        if self._image is None:
+        if self._picture.guest.isNull():
             painter.fillRect(event.rect(), ground)
             return
         ratio = self.devicePixelRatioF()
@@ -196,7 +196,8 @@ class ConsoleWidget(QWidget):
         if inside.isEmpty():
             return
         painter.setClipRect(inside)
-        self._paint_rows(painter, target, inside)
+        image = self._picture.scaled
+        painter.drawImage(target, image, QRectF(image.rect()))
         if self._dimmed:
             painter.fillRect(inside, _DIMMED)
             painter.setClipRect(event.rect())
@@ -213,30 +214,6 @@ class ConsoleWidget(QWidget):
         wide, high = _MARK // 4, _MARK
         for left in (middle.x() - _MARK // 2 + wide // 2, middle.x() + wide // 2):
             painter.drawRoundedRect(left, middle.y() - high // 2, wide, high, 2, 2)
-
-    def _paint_rows(self, painter: QPainter, target: QRectF, inside: QRect) -> None:
-        """Paints the guest rows that touch ``inside``, with a margin so that smoothing has no seams."""
-        assert self._image is not None
-        width, height = self._guest_size
-        per_row = target.height() / height
-        first = max(0, int((inside.top() - target.top()) / per_row) - 2)
-        last = min(height, int((inside.bottom() + 1 - target.top()) / per_row) + 3)
-        source = QRectF(0, first, width, last - first)
-        where = QRectF(target.left(), target.top() + first * per_row, target.width(), (last - first) * per_row)
-        ratio = self.devicePixelRatioF()
-        across, down = target.width() * ratio / width, per_row * ratio
-        if not self._smooth or (self._mode is ScaleMode.INTEGER and across == int(across)):
-            painter.drawImage(where, self._image, source)
-            return
-        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
-        if max(across, down) <= 1 or (across == 1 and down == 1):
-            painter.drawImage(where, self._image, source)
-            return
-        # Enlarged to the next whole multiple with sharp edges first: text stays crisp at every size.
-        rows = self._image.copy(0, first, width, last - first)
-        wide, high = width * -(-int(across * 100) // 100), (last - first) * -(-int(down * 100) // 100)
-        rows = rows.scaled(wide, high, Qt.AspectRatioMode.IgnoreAspectRatio, Qt.TransformationMode.FastTransformation)
-        painter.drawImage(where, rows, QRectF(rows.rect()))
 
     def set_release_keys(self, name: str) -> None:
         """Which keys give the input back: a name of the preferences, "ctrl+alt"."""

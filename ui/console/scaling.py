@@ -28,12 +28,6 @@ class Placement:
     width: int
     height: int
 
-    def guest_rows_to_window(self, top: int, bottom: int, guest_height: int) -> tuple[int, int]:
-        """The window's rows [first, last) that show guest rows [top, bottom), with a row of smoothing margin."""
-        first = self.y + (top - 1) * self.height // guest_height
-        last = self.y - (-(bottom + 1) * self.height // guest_height)
-        return max(first, self.y), min(last, self.y + self.height)
-
 
 def shape(width: int, height: int, correct_aspect: bool) -> tuple[int, int]:
     """The picture's proportions on a real monitor, as a size."""

@@ -40,13 +40,3 @@ def test_the_picture_is_always_inside_and_never_empty(
     assert spot.width >= 1 and spot.height >= 1
     assert spot.x >= 0 and spot.x + spot.width <= width
     assert spot.y >= 0 and spot.y + spot.height <= height
-
-
-@given(st.integers(1, 1600), st.data())
-def test_changed_rows_are_covered_by_the_repainted_rows(guest_height: int, data: st.DataObject) -> None:
-    top = data.draw(st.integers(0, guest_height - 1))
-    bottom = data.draw(st.integers(top + 1, guest_height))
-    spot = place(640, guest_height, data.draw(SIZES), data.draw(SIZES), ScaleMode.FIT, False)
-    first, last = spot.guest_rows_to_window(top, bottom, guest_height)
-    assert spot.y <= first <= spot.y + top * spot.height / guest_height
-    assert spot.y + bottom * spot.height / guest_height <= last <= spot.y + spot.height
