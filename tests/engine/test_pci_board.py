@@ -101,7 +101,7 @@ def test_the_window_of_mechanism_2_hides_nobody(guest: Guest) -> None:
     guest.bus.port_write(0xC000, 0, 4)
     assert guest.bus.port_read(0xC001, 4) == 0x90000002  # the display adapter was there first
     guest.bus.port_write(0xCF8, 0, 1)
-    guest.write(DISPLAY, BAR0, 0xD000)
+    guest.write(DISPLAY, BAR0, 0xD100)
     guest.bus.port_write(0xCF8, 0x10, 1)
     guest.write(DISPLAY, BAR0, 0xC000)
     assert guest.bus.port_read(0xC000, 4) == 0x12378086  # now the window was
@@ -181,9 +181,9 @@ def test_windows_on_top_of_each_other(guest: Guest) -> None:
     assert guest.bus.read_memory(0xE0000000, 6) == b"pixels"
     guest.write(DISPLAY, BAR0, 0x60)  # the keyboard controller's ports
     assert guest.bus.port_read(0x64, 1) != 0xFF
-    guest.write(DISPLAY, BAR0, 0xD000)
-    guest.bus.port_write(0xD000, 0, 4)
-    assert guest.bus.port_read(0xD001, 4) == 0x90000002
+    guest.write(DISPLAY, BAR0, 0xD100)
+    guest.bus.port_write(0xD100, 0, 4)
+    assert guest.bus.port_read(0xD101, 4) == 0x90000002
 
 
 def test_decoding_off_closes_windows(guest: Guest) -> None:

@@ -17,7 +17,7 @@ from engine.disks.cd_image import CdImage
 from engine.disks.raw import RawDisk
 from engine.irq import RecordingIrqLine
 
-COMMAND, CONTROL = (0x1F0, 0x170), (0x3F6, 0x376)
+COMMAND, CONTROL, BUS_MASTER = (0x1F0, 0x170), (0x3F6, 0x376), 0xD000
 BSY, DRDY, DF, DSC, DRQ, ERR = 0x80, 0x40, 0x20, 0x10, 0x08, 0x01
 READY, ASKING, FAILED = DRDY | DSC, DRDY | DSC | DRQ, DRDY | DSC | ERR
 UNC, IDNF, ABRT = 0x40, 0x10, 0x04
@@ -52,11 +52,15 @@ class IdeRig:
     def __init__(self, drives: list[IdeDevice | None]) -> None:
         self.drives = drives
         self.irqs = (RecordingIrqLine(), RecordingIrqLine())
-        self.controller = IdeController(self.irqs, drives)
-        self.bus = Bus(PhysicalMemory(1 << 20, 0))
+        self.memory = PhysicalMemory(1 << 20, 0)
+        self.memory.map_backed(0, 1 << 20, 0, self.memory.PAGE_READ | self.memory.PAGE_WRITE)
+        self.bus = Bus(self.memory)
+        self.is_master = True
+        self.controller = IdeController(self.irqs, drives, self.memory, lambda: self.is_master)
         for channel in (0, 1):
             attach_map(self.bus, self.controller.command_ports(channel), COMMAND[channel], "IDE")
             attach_map(self.bus, self.controller.control_ports(channel), CONTROL[channel], "IDE")
+        attach_map(self.bus, self.controller.bus_master_ports(), BUS_MASTER, "IDE bus master")
         self.controller.reset(ResetKind.POWER_ON)
         self.channel = 0
 
