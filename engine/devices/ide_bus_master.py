@@ -14,7 +14,6 @@ table holds less, 0/1 it goes on.
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -34,7 +33,6 @@ BMIS_ERROR: Final = 0x02
 BMIS_ACTIVE: Final = 0x01
 _CAPABLE: Final = BMIS_DMA1CAP | BMIS_DMA0CAP
 
-_PRD_BYTES: Final = 8
 _EOT: Final = 0x80000000
 _MOST_REGION: Final = 0x10000
 _TABLE_MASK: Final = 0xFFFF
@@ -165,8 +163,14 @@ class IdeBusMaster:
         if s.walked > _TABLE_MASK:
             s.status &= ~BMIS_ACTIVE
             return False
-        base, length = struct.unpack("<II", self._memory.read(s.next_prd, _PRD_BYTES))
-        s.next_prd = s.next_prd & ~_TABLE_MASK | s.next_prd + _PRD_BYTES & _TABLE_MASK
-        s.walked += _PRD_BYTES
+        base, length = self._fetch(), self._fetch()
         s.address, s.left, s.last = base & 0xFFFFFFFE, length & 0xFFFE or _MOST_REGION, bool(length & _EOT)
         return True
+
+    def _fetch(self) -> int:
+        """The next dword of the table."""
+        s = self._s
+        value = int.from_bytes(self._memory.read(s.next_prd, 4), "little")
+        s.next_prd = s.next_prd & ~_TABLE_MASK | s.next_prd + 4 & _TABLE_MASK
+        s.walked += 4
+        return value

@@ -56,5 +56,7 @@ def _set_mode(bus: FirmwareBus, resource: resources.Resource, unit: int) -> None
     ):
         bus.port_write(command + register, value, 1)
     bus.port_read(command + _STATUS_COMMAND, 1)  # takes the interrupt back
-    bus.port_write(command + _DEVICE, _DEVICE_OBSOLETE, 1)
+    # As after a reset: a program may send a packet without a thought for FEATURES.
+    for register, value in ((_FEATURES, 0), (_COUNT, 1), (_DEVICE, _DEVICE_OBSOLETE)):
+        bus.port_write(command + register, value, 1)
     bus.port_write(control, 0, 1)

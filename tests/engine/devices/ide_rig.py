@@ -23,6 +23,8 @@ READY, ASKING, FAILED = DRDY | DSC, DRDY | DSC | DRQ, DRDY | DSC | ERR
 UNC, IDNF, ABRT = 0x40, 0x10, 0x04
 SRST, NIEN, HOB = 0x04, 0x02, 0x80
 LBA, SLAVE = 0x40, 0x10
+BMIC, BMIS, BMIDTP = 0, 2, 4
+PRD_TABLE = 0x1000
 DATA_IN, DATA_OUT, PACKET_IN, DONE = 2, 0, 1, 3  # interrupt reasons
 
 
@@ -103,6 +105,28 @@ class IdeRig:
         for at in range(0, len(data), 2):
             self.out(0, int.from_bytes(data[at : at + 2], "little"), 2)
 
+    # -- Bus master
+
+    def master_in(self, register: int, size: int = 1) -> int:
+        return self.bus.port_read(BUS_MASTER + 8 * self.channel + register, size)
+
+    def master_out(self, register: int, value: int, size: int = 1) -> None:
+        self.bus.port_write(BUS_MASTER + 8 * self.channel + register, value, size)
+
+    def table(self, *regions: tuple[int, int], at: int = PRD_TABLE, end: bool = True) -> None:
+        """Writes a table of (address, length) and points the master to it; ``end``: EOT in the last one."""
+        data = bytearray(b"".join(struct.pack("<II", address, length & 0xFFFF) for address, length in regions))
+        data[-1] |= 0x80 if end else 0
+        self.memory.write(at, data)
+        self.master_out(BMIDTP, at, 4)
+
+    def start(self, to_memory: bool = True) -> int:
+        """Starts the master as drivers do; the status."""
+        self.master_out(BMIS, 0x06)
+        self.master_out(BMIC, 0x08 if to_memory else 0x00)
+        self.master_out(BMIC, 0x09 if to_memory else 0x01)
+        return self.master_in(BMIS)
+
     # -- ATA
 
     def command(self, code: int, features: int = 0, count: int = 0, lba: int = 0, device: int = LBA) -> int:
@@ -158,9 +182,9 @@ class IdeRig:
 
     # -- ATAPI
 
-    def packet(self, packet: bytes, byte_count: int = 0xFFFE) -> int:
+    def packet(self, packet: bytes, byte_count: int = 0xFFFE, dma: bool = False) -> int:
         """Sends a packet as drivers do; the status after it, with the interrupt left alone."""
-        self.out(1, 0)
+        self.out(1, int(dma))
         self.out(4, byte_count & 0xFF)
         self.out(5, byte_count >> 8)
         self.out(7, 0xA0)
