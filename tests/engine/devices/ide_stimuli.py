@@ -213,7 +213,13 @@ class IdeGuest:
         write(0, 0, 1)
         write(4, PRD_TABLE if chance.random() < 0.9 else chance.getrandbits(32), 4)
         write(2, chance.choice((0x06, 0x66)), 1)
-        write(0, chance.choice((0x09, 0x09, 0x01)), 1)
+        code, direction = chance.choice(((0xC8, 0x09), (0xCA, 0x01), (0xC8, 0x01)))
+        write(0, direction, 1)
+        if chance.random() < 0.7:
+            self._wake_up()
+            for register, value in ((6, 0x40), (2, chance.randrange(1, 9)), (3, chance.randrange(256)), (4, 0), (5, 0)):
+                self._out(self._ports[register], value)
+            self._out(self._ports[7], code)
 
     def end_dma(self, chance: random.Random) -> None:
         read, write = self._bus_master.read, self._bus_master.write
