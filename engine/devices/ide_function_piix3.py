@@ -20,7 +20,8 @@ _IDE_LEGACY_WITH_BUS_MASTER: Final = 0x010180
 
 
 class IdeFunction(PciFunction):
-    """``place_bus_master`` puts the bus master's ports at an address; ``may_reach_memory`` is told after the guest
+    """BMIBA keeps all 32 bits, where the chip has 16: firmware exists that takes cleared high bits for a huge window.
+    ``place_bus_master`` puts the bus master's ports at an address; ``may_reach_memory`` is told after the guest
     wrote registers with bus mastering on. Timing registers are kept for the guest: transfers take no time that they
     would change."""
 
@@ -34,7 +35,6 @@ class IdeFunction(PciFunction):
         writable = {IDETIM: 0xFF, IDETIM + 1: 0xF3, IDETIM + 2: 0xFF, IDETIM + 3: 0xF3, SIDETIM: 0xFF}
         defaults = {0x07: 0x02, IDETIM + 1: IDETIM_DECODE_ENABLE, IDETIM + 3: IDETIM_DECODE_ENABLE}
         super().__init__(Identity(0x8086, 0x7010, _IDE_LEGACY_WITH_BUS_MASTER), windows, writable, defaults)
-        self._writable[BMIBA + 2 : BMIBA + 4] = bytes(2)  # 64 KiB of ports, no more bits
 
     def write_configuration(self, offset: int, value: int, size: int) -> None:
         super().write_configuration(offset, value, size)

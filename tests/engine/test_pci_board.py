@@ -261,7 +261,7 @@ def test_post_makes_the_ide_function_a_bus_master(tmp_path: Path) -> None:
 
 def test_the_bus_masters_window(guest: Guest) -> None:
     guest.write(IDE, BAR4, 0xFFFFFFFF)
-    assert guest.read(IDE, BAR4) == 0x0000FFF1
+    assert guest.read(IDE, BAR4) == 0xFFFFFFF1
     guest.write(IDE, BAR4, 0xD200)
     guest.bus.port_write(0xD204, 0x00012344, 4)
     assert guest.bus.port_read(0xD204, 4) == 0x00012344
