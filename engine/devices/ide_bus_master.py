@@ -1,7 +1,6 @@
 """Bus master of one IDE channel: moves a drive's data to and from guest memory by a table of regions.
 
-Source: Intel 82371FB/82371SB data sheet (290550), sections 2.7 (registers) and 3.5.3 (operation). The channel's eight
-ports:
+Source: Intel 82371FB/82371SB data sheet (290550), section 2.7. The channel's eight ports:
     0  BMIC   command: SSBM starts and stops, RWCON is the direction
     2  BMIS   status: interrupt and error are cleared by writing ones; drive DMA capable bits are the software's own
     4  BMIDTP address of the table of physical region descriptors (PRD), a dword

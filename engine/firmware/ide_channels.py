@@ -1,6 +1,6 @@
 """Drives and their channels to the fastest mode that a PIIX3 has: multiword DMA mode 2.
 
-Sources: Intel 82371SB data sheet (290550), 2.3.11 (IDETIM) and 2.7.2 (BMIS); ATA/ATAPI-6, 8.46 (SET FEATURES). Drivers
+Sources: Intel 82371FB/82371SB data sheet (290550), 2.3 (IDETIM) and 2.7 (BMIS); ATA/ATAPI-6, SET FEATURES. Drivers
 of operating systems take the modes that are set here, and the DMA capable bits, as the word of the BIOS.
 """
 

@@ -1,4 +1,4 @@
-"""The bus master of an IDE channel (82371SB data sheet, 2.7 and 3.5.3), and DMA commands of both kinds of drives."""
+"""The bus master of an IDE channel (82371SB data sheet, 2.7), and DMA commands of both kinds of drives."""
 
 from __future__ import annotations
 
