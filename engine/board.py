@@ -129,7 +129,6 @@ class Board:
         self.pci.ports_are_free = bus.ports_are_free
         self.pci.place_space_window = movable_map(bus, self.pci.space_port_map(), "PCI bus")
         self.host_bridge = HostBridge(config.memory_mb, lambda *segment: self.shadow_ram.set(*segment))
-        self.ide_function = IdeFunction()
         self.power_management = PowerManagement(clock, pic.wire(resources.SCI_IRQ).line(), host.request_power_off)
         self.power_management.ports_are_free = bus.ports_are_free
         self.power_management.place_pm = movable_map(bus, self.power_management.port_map(), "power management")
@@ -186,6 +185,12 @@ class Board:
         self.ide_controller = IdeController(
             irqs=(pic.wire(resources.IDE_PRIMARY.irq).line(), pic.wire(resources.IDE_SECONDARY.irq).line()),
             drives=self.ide,
+            memory=memory,
+            is_master=lambda: self.ide_function.is_master,
+        )
+        self.ide_function = IdeFunction(
+            movable_map(bus, self.ide_controller.bus_master_ports(), "IDE bus master"),
+            self.ide_controller.may_reach_memory,
         )
 
         # -- Ports to the outside

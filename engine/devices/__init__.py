@@ -23,6 +23,7 @@ Drives
     floppy_controller_82077         82077AA
     floppy_drive                    motor, head, disk change line, and the diskette in it
     ide_controller                  two channels of two drives
+    ide_bus_master                  DMA of one channel, by a table in guest memory
     ide_function_piix3              its PCI function
     ide_device                      what both kinds of drives share: task file and transfers
     ata_disk                        hard disk

@@ -1,7 +1,7 @@
-"""ATA hard disk: ATA/ATAPI-6 (T13/1410D), the mandatory commands and what operating systems use, by PIO.
+"""ATA hard disk: ATA/ATAPI-6 (T13/1410D), the mandatory commands and what operating systems use, by PIO and DMA.
 
-Capacity by CHS and by 28- and 48-bit LBA. DMA is not offered (IDENTIFY says so) and its commands abort. An error
-of the host is UNC for reads and ABRT for writes, with the sector in the task file.
+Capacity by CHS and by 28- and 48-bit LBA. An error of the host is UNC for reads and ABRT for writes, with the sector in
+the task file.
 """
 
 from __future__ import annotations
@@ -15,10 +15,12 @@ from engine.devices.ata_identify import LBA28_SECTORS, MOST_MULTIPLE, Facts, def
 from engine.devices.device import ResetKind
 from engine.devices.ide_device import (
     DEVICE_LBA,
+    DEVICE_SLAVE,
     DIAGNOSTIC,
     ERROR_ABRT,
     ERROR_IDNF,
     ERROR_UNC,
+    FEATURE_TRANSFER_MODE,
     OLD_POWER,
     SET_FEATURES,
     IdeDevice,
@@ -28,20 +30,30 @@ from engine.disks.block_device import SECTOR_BYTES, BlockDevice, BlockError
 
 READ, READ_EXT, READ_MULTIPLE, READ_MULTIPLE_EXT = 0x20, 0x24, 0xC4, 0x29
 WRITE, WRITE_EXT, WRITE_MULTIPLE, WRITE_MULTIPLE_EXT = 0x30, 0x34, 0xC5, 0x39
+READ_DMA, READ_DMA_EXT, WRITE_DMA, WRITE_DMA_EXT = 0xC8, 0x25, 0xCA, 0x35
 WRITE_VERIFY, VERIFY, VERIFY_EXT = 0x3C, 0x40, 0x42
 NATIVE_MAX, NATIVE_MAX_EXT = 0xF8, 0x27
 INITIALISE_PARAMETERS, SET_MULTIPLE, FLUSH, FLUSH_EXT, IDENTIFY = 0x91, 0xC6, 0xE7, 0xEA, 0xEC
-WITHOUT_RETRY: Final = 1  # READ, WRITE and VERIFY have a second code, from times when retries took revolutions
+WITHOUT_RETRY: Final = 1  # READ, WRITE (DMA) and VERIFY have a second code, from times when retries took revolutions
 RECALIBRATE, SEEK = range(0x10, 0x20), range(0x70, 0x80)
 _EXTENDED: Final = frozenset(
-    {READ_EXT, READ_MULTIPLE_EXT, WRITE_EXT, WRITE_MULTIPLE_EXT, VERIFY_EXT, NATIVE_MAX_EXT, FLUSH_EXT}
+    {
+        READ_EXT,
+        READ_MULTIPLE_EXT,
+        READ_DMA_EXT,
+        WRITE_EXT,
+        WRITE_MULTIPLE_EXT,
+        WRITE_DMA_EXT,
+        VERIFY_EXT,
+        NATIVE_MAX_EXT,
+        FLUSH_EXT,
+    }
 )
 
-FEATURE_WRITE_CACHE, FEATURE_NO_WRITE_CACHE, FEATURE_TRANSFER_MODE = 0x02, 0x82, 0x03
+FEATURE_WRITE_CACHE, FEATURE_NO_WRITE_CACHE = 0x02, 0x82
 FEATURE_KEEP_SETTINGS, FEATURE_REVERT_SETTINGS = 0x66, 0xCC
 _IDLE_FEATURES: Final = frozenset({0x05, 0x85, 0x55, 0xAA})  # power level and look-ahead: nothing changes
-_HIGHEST_PIO_MODE: Final = 4
-_READ_AT_ONCE: Final = 256  # sectors that are fetched from the host together; a multiple of every block size
+_AT_ONCE: Final = 256  # sectors that go to or come from the host together at most; a multiple of every block size
 
 
 class AtaDisk(IdeDevice):
@@ -63,11 +75,17 @@ class AtaDisk(IdeDevice):
             READ: lambda: self._read(1),
             READ + WITHOUT_RETRY: lambda: self._read(1),
             READ_EXT: lambda: self._read(1),
+            READ_DMA: lambda: self._read(1, dma=True),
+            READ_DMA + WITHOUT_RETRY: lambda: self._read(1, dma=True),
+            READ_DMA_EXT: lambda: self._read(1, dma=True),
             READ_MULTIPLE: lambda: self._read(self.state.multiple),
             READ_MULTIPLE_EXT: lambda: self._read(self.state.multiple),
             WRITE: lambda: self._write(1),
             WRITE + WITHOUT_RETRY: lambda: self._write(1),
             WRITE_EXT: lambda: self._write(1),
+            WRITE_DMA: lambda: self._write(1, dma=True),
+            WRITE_DMA + WITHOUT_RETRY: lambda: self._write(1, dma=True),
+            WRITE_DMA_EXT: lambda: self._write(1, dma=True),
             WRITE_VERIFY: lambda: self._write(1),
             WRITE_MULTIPLE: lambda: self._write(self.state.multiple),
             WRITE_MULTIPLE_EXT: lambda: self._write(self.state.multiple),
@@ -98,6 +116,7 @@ class AtaDisk(IdeDevice):
         state.heads, state.sectors = old.heads, old.sectors
         if old.keep_settings:
             state.keep_settings, state.multiple, state.write_cache = True, old.multiple, old.write_cache
+            state.dma_mode = old.dma_mode
 
     def execute(self, command: int) -> None:
         self._commands.get(command, self.abort)()
@@ -167,11 +186,11 @@ class AtaDisk(IdeDevice):
 
     # -- Reading
 
-    def _read(self, block_sectors: int) -> None:
+    def _read(self, block_sectors: int, dma: bool = False) -> None:
         if block_sectors == 0:
             self.abort()  # the MULTIPLE commands are off
         elif self._start():
-            self.state.block_sectors = block_sectors
+            self.state.block_sectors, self.state.dma = block_sectors, dma
             self._next_read()
 
     def _next_read(self) -> None:
@@ -184,7 +203,7 @@ class AtaDisk(IdeDevice):
             if not data:
                 return
             self.active(writing=False)
-            count = self.offer(data, "read", block_bytes) // SECTOR_BYTES
+            count = self.offer(data, "read", None if state.dma else block_bytes) // SECTOR_BYTES
         state.lba += count
         state.left -= count
         self._show_progress(state.lba - 1)
@@ -195,7 +214,7 @@ class AtaDisk(IdeDevice):
         block = self._next_count(state.block_sectors)
         if block == 0:
             return b""
-        there = min(state.left, _READ_AT_ONCE, self.block.sector_count - state.lba)
+        there = min(state.left, _AT_ONCE, self.block.sector_count - state.lba)
         if there < state.left:
             there -= there % state.block_sectors
         for count in (there, block):  # what comes before a bad block is handed out first
@@ -220,7 +239,7 @@ class AtaDisk(IdeDevice):
             return
         state = self.state
         while state.left:
-            count = self._next_count(_READ_AT_ONCE)
+            count = self._next_count(_AT_ONCE)
             if count == 0:
                 return
             try:
@@ -238,13 +257,13 @@ class AtaDisk(IdeDevice):
 
     # -- Writing
 
-    def _write(self, block_sectors: int) -> None:
+    def _write(self, block_sectors: int, dma: bool = False) -> None:
         if block_sectors == 0:
             self.abort()
         elif self.block.read_only:
             self._refuse()
         elif self._start():
-            self.state.block_sectors = block_sectors
+            self.state.block_sectors, self.state.dma = block_sectors, dma
             self._next_write(interrupt=False)
 
     def _refuse(self) -> None:
@@ -254,27 +273,46 @@ class AtaDisk(IdeDevice):
         self.abort()
 
     def _next_write(self, interrupt: bool = True) -> None:
-        count = self._next_count(self.state.block_sectors)
+        state = self.state
+        count = self._next_count(state.block_sectors)
         if count:
+            if state.dma:
+                count = min(state.left, _AT_ONCE, self.block.sector_count - state.lba)
             self.ask(count * SECTOR_BYTES, "write", interrupt=interrupt)
 
     def _store(self) -> None:
         """A block is given to the host before the next one is asked for, so that an error names its sectors."""
         state = self.state
-        try:
-            self.block.write(state.lba, bytes(state.buffer))
-        except BlockError:
+        count = len(state.buffer) // SECTOR_BYTES
+        stored = self._write_out(count)
+        state.lba += stored
+        state.left -= stored
+        if stored < count:
             self._fail(state.lba, ERROR_ABRT)
             return
         self.active(writing=True)
-        count = len(state.buffer) // SECTOR_BYTES
-        state.lba += count
-        state.left -= count
         self._show_progress(state.lba - 1)
         if state.left:
             self._next_write()
         else:
             self.finish()
+
+    def _write_out(self, count: int) -> int:
+        """How many sectors of the buffer the host took. PIO fails with its whole block; DMA's are long, and the
+        sectors before the bad one are good."""
+        state, data = self.state, bytes(self.state.buffer)
+        try:
+            self.block.write(state.lba, data)
+            return count
+        except BlockError:
+            if not state.dma:
+                return 0
+        for done in range(count):
+            try:
+                self.block.write(state.lba + done, data[done * SECTOR_BYTES : (done + 1) * SECTOR_BYTES])
+            except BlockError:
+                return done
+        return count
 
     def phase_done(self) -> None:
         state = self.state
@@ -321,16 +359,14 @@ class AtaDisk(IdeDevice):
 
     def _set_features(self) -> None:
         state = self.state
-        features, count = state.task.features, state.task.count
+        features = state.task.features
         if features in (FEATURE_WRITE_CACHE, FEATURE_NO_WRITE_CACHE):
             state.write_cache = features == FEATURE_WRITE_CACHE
         elif features in (FEATURE_KEEP_SETTINGS, FEATURE_REVERT_SETTINGS):
             state.keep_settings = features == FEATURE_KEEP_SETTINGS
         elif features == FEATURE_TRANSFER_MODE:
-            kind, mode = count >> 3, count & 7
-            if not (kind == 0 and mode <= 1) and not (kind == 1 and mode <= _HIGHEST_PIO_MODE):
-                self.abort()  # DMA modes
-                return
+            self.set_transfer_mode()
+            return
         elif features not in _IDLE_FEATURES:
             self.abort()
             return
@@ -353,5 +389,7 @@ class AtaDisk(IdeDevice):
             state.multiple,
             state.write_cache,
             serial,
+            state.dma_mode,
+            bool(state.task.device & DEVICE_SLAVE),
         )
         return identify_disk(facts)

@@ -8,13 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from engine.devices.ide_device import identify_string
+from engine.devices.ide_device import identify_modes, identify_string
 
 MOST_CYLINDERS: Final = 16383
 MOST_MULTIPLE: Final = 16
 LBA28_SECTORS: Final = 0x0FFFFFFF
 
-CAPABILITY_LBA, CAPABILITY_IORDY, CAPABILITY_IORDY_MAY_BE_OFF = 0x0200, 0x0800, 0x0400
 SET1_NOP, SET1_WRITE_CACHE, SET1_POWER_MANAGEMENT = 0x4000, 0x0020, 0x0008
 SET2_FLUSH_EXT, SET2_FLUSH, SET2_48_BIT = 0x2000, 0x1000, 0x0400
 _VALID: Final = 0x4000  # bit 14 set, bit 15 clear: the word means something
@@ -37,6 +36,8 @@ class Facts:
     multiple: int
     write_cache: bool
     serial: str
+    dma_mode: int  # as SET FEATURES chose it
+    slave: bool
 
 
 def identify_disk(facts: Facts) -> bytes:
@@ -50,22 +51,23 @@ def identify_disk(facts: Facts) -> bytes:
     words[20], words[21], words[22] = 3, 512, 4  # buffer: kind, sectors; bytes of ECC
     words[47] = 0x8000 | MOST_MULTIPLE
     words[48] = 0x0001  # the data register takes dwords
-    words[49] = CAPABILITY_LBA | CAPABILITY_IORDY | CAPABILITY_IORDY_MAY_BE_OFF
+    identify_modes(words, facts.dma_mode)
     words[50], words[51] = _VALID, 0x0200
-    words[53] = 0x0003  # words 54-58 and 64-70 are valid
+    words[53] |= 0x0001  # words 54-58 are valid
     words[54], words[55], words[56] = cylinders, facts.heads, facts.sectors
     words[57], words[58] = current & 0xFFFF, current >> 16 & 0xFFFF
     words[59] = 0x0100 | facts.multiple if facts.multiple else 0
     low = min(facts.total, LBA28_SECTORS)
     words[60], words[61] = low & 0xFFFF, low >> 16
-    words[64], words[67], words[68] = 0x0003, 120, 120  # PIO modes 3 and 4, ns a cycle
     words[80], words[81] = 0x007E, 0x0022  # ATA-1 to ATA/ATAPI-6
     words[82] = SET1_NOP | SET1_WRITE_CACHE | SET1_POWER_MANAGEMENT
     words[83] = _VALID | SET2_FLUSH_EXT | SET2_FLUSH | SET2_48_BIT
     words[84] = words[87] = _VALID
     words[85] = words[82] if facts.write_cache else words[82] & ~SET1_WRITE_CACHE
     words[86] = words[83] & ~_VALID
-    words[93] = 0x6001
+    # Hardware reset: an 80-wire cable, the number is known by a jumper, the diagnostics passed. Each drive fills in its
+    # own byte.
+    words[93] = 0x6000 | (0x0B00 if facts.slave else 0x000B)
     for index in range(4):
         words[100 + index] = facts.total >> 16 * index & 0xFFFF
     data = bytearray(b"".join(word.to_bytes(2, "little") for word in words))

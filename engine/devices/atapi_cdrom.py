@@ -1,4 +1,4 @@
-"""ATAPI CD-ROM drive: ATA/ATAPI-6 PACKET protocol and the MMC-3 command set (T10/1363-D), read-only, by PIO.
+"""ATAPI CD-ROM drive: ATA/ATAPI-6 PACKET protocol and the MMC-3 command set (T10/1363-D), read-only.
 
 A medium change is told by UNIT ATTENTION and as an event. Audio commands are answered as by a disc without audio
 tracks. The guest opens and closes the tray with the disc in it; a person takes the disc out.
@@ -17,10 +17,12 @@ from engine.devices.ide_device import (
     DRDY,
     DRQ,
     ERROR_ABRT,
+    FEATURE_TRANSFER_MODE,
     OLD_POWER,
     SET_FEATURES,
     IdeDevice,
     State,
+    identify_modes,
     identify_string,
 )
 from engine.disks.block_device import BlockError
@@ -31,7 +33,7 @@ PACKET, IDENTIFY_PACKET, IDENTIFY, READ_SECTORS = 0xA0, 0xA1, 0xEC, 0x20
 PACKET_BYTES: Final = 12
 # Interrupt reason, in the count register.
 REASON_FROM_HOST, REASON_COMMAND, REASON_TO_HOST = 0x00, 0x01, 0x02
-FEATURES_DMA_OR_OVERLAP: Final = 0x03
+FEATURES_DMA, FEATURES_OVERLAP = 0x01, 0x02
 LARGEST_BYTE_COUNT: Final = 0xFFFE
 
 TEST_UNIT_READY, REQUEST_SENSE, INQUIRY, START_STOP, PREVENT_ALLOW = 0x00, 0x03, 0x12, 0x1B, 0x1E
@@ -172,7 +174,7 @@ class AtapiCdrom(IdeDevice):
         state.sense, state.sense_lba = old.sense, old.sense_lba
         state.keep_settings = old.keep_settings
         if old.keep_settings:
-            state.pages = old.pages
+            state.pages, state.dma_mode = old.pages, old.dma_mode
 
     # -- ATA commands
 
@@ -180,9 +182,10 @@ class AtapiCdrom(IdeDevice):
         task = self.state.task
         command = OLD_POWER.get(command, command)
         if command == PACKET:
-            if task.features & FEATURES_DMA_OR_OVERLAP:
+            if task.features & FEATURES_OVERLAP:
                 self.abort()
                 return
+            self.state.packet_dma = bool(task.features & FEATURES_DMA)
             self.ask(PACKET_BYTES, "packet", interrupt=False)
             task.count = REASON_COMMAND
             task.status = DRDY | DRQ
@@ -204,10 +207,11 @@ class AtapiCdrom(IdeDevice):
         task = self.state.task
         if task.features in (0x66, 0xCC):
             self.state.keep_settings = task.features == 0x66
-        elif task.features != 0x03 or task.count not in (0, 1, *range(8, 13)):
-            self.abort()  # PIO modes 0 to 4, no DMA
-            return
-        self.finish()
+            self.finish()
+        elif task.features == FEATURE_TRANSFER_MODE:
+            self.set_transfer_mode()
+        else:
+            self.abort()
 
     def phase_done(self) -> None:
         state = self.state
@@ -228,7 +232,7 @@ class AtapiCdrom(IdeDevice):
 
     def _packet(self, packet: bytes) -> None:
         state, opcode = self.state, packet[0]
-        state.packet = packet
+        state.packet, state.dma = packet, state.packet_dma
         # The byte count the processor set limits each block of data.
         state.limit = min(state.task.lba_mid | state.task.lba_high << 8 or LARGEST_BYTE_COUNT, LARGEST_BYTE_COUNT)
         state.limit = state.limit & ~1 or 2
@@ -270,15 +274,21 @@ class AtapiCdrom(IdeDevice):
 
     def _hand_out(self, data: bytes, phase: str) -> None:
         self.state.length = len(data)
-        self.offer(data + bytes(len(data) & 1), phase, self.state.limit)
+        self.offer(data + bytes(len(data) & 1), phase, self._block_limit)
         self._tell_byte_count()
 
+    @property
+    def _block_limit(self) -> int | None:
+        return None if self.state.dma else self.state.limit
+
     def _tell_byte_count(self) -> None:
-        """The registers of a DRQ block. The buffer is even; an odd length means that its last byte is for nobody."""
+        """The registers of a DRQ block. The buffer is even; an odd length means that its last byte is for nobody. By
+        DMA there is no byte count."""
         state, task = self.state, self.state.task
-        count = min(state.end, state.length) - state.position
         task.count = REASON_FROM_HOST if state.writing else REASON_TO_HOST
-        task.lba_mid, task.lba_high = count & 0xFF, count >> 8
+        if not state.dma:
+            count = min(state.end, state.length) - state.position
+            task.lba_mid, task.lba_high = count & 0xFF, count >> 8
 
     def _complete(self) -> None:
         self.state.task.count = REASON_COMMAND | REASON_TO_HOST
@@ -444,7 +454,7 @@ class AtapiCdrom(IdeDevice):
             self._complete()
             return
         self.state.length = length
-        self.ask(length + (length & 1), "parameters", self.state.limit)
+        self.ask(length + (length & 1), "parameters", self._block_limit)
         self._tell_byte_count()
 
     def _mode_select(self, data: bytes) -> None:
@@ -495,9 +505,8 @@ class AtapiCdrom(IdeDevice):
         """IDENTIFY PACKET DEVICE data (ATA/ATAPI-6, section 8.16), 512 bytes."""
         words = [0] * 256
         words[0] = 0x8580  # ATAPI CD-ROM, removable, 12-byte packets, DRQ within 3 ms without an interrupt
-        words[49] = 0x0E00  # IORDY that may be switched off, LBA
-        words[50], words[51], words[53] = 0x4000, 0x0200, 0x0002
-        words[64], words[67], words[68] = 0x0003, 120, 120
+        identify_modes(words, self.state.dma_mode)
+        words[50], words[51] = 0x4000, 0x0200
         words[80] = 0x007E
         words[82], words[83], words[84] = 0x4218, 0x4000, 0x4000  # NOP, DEVICE RESET, PACKET, power management
         words[85], words[86], words[87] = 0x4218, 0x0000, 0x4000

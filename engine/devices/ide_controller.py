@@ -1,18 +1,20 @@
-"""IDE controller: two channels of two drives at the PC/AT's addresses, PIO only.
+"""IDE controller: two channels of two drives at the PC/AT's addresses, each with a bus master.
 
-Source: ATA/ATAPI-6, section 7; the command block is attached at 1F0h or 170h, the control block at 3F6h or 376h.
+Source: ATA/ATAPI-6, section 7; the command block is attached at 1F0h or 170h, the control block at 3F6h or 376h, and
+the bus masters' ports where the PCI function's BMIBA says.
 Device 0 and device 1 both hear every register write; the selected one answers. The data register is two bytes
 wide, and a dword there is two words of data (82371SB data sheet 290550, section 3.3).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from engine.bus import Port
+from engine.bus import Memory, Port, PortRange
 from engine.devices.device import ResetKind, copy_state
+from engine.devices.ide_bus_master import CHANNEL_PORTS, BusMasterState, IdeBusMaster
 from engine.devices.ide_device import BSY, DEVICE_SLAVE, DIAGNOSTIC, IdeDevice
 from engine.devices.ide_device import State as DriveState
 from engine.errors import StateError
@@ -39,6 +41,7 @@ class ChannelState:
     control: int = 0
     device: int = _DEVICE_OBSOLETE
     drives: list[DriveState | None] = field(default_factory=list)
+    bus_master: BusMasterState = field(default_factory=BusMasterState)
 
 
 @dataclass
@@ -47,8 +50,11 @@ class State:
 
 
 class _Channel:
-    def __init__(self, irq: IrqLine, drives: Sequence[IdeDevice | None]) -> None:
+    def __init__(
+        self, irq: IrqLine, drives: Sequence[IdeDevice | None], memory: Memory, is_master: Callable[[], bool]
+    ) -> None:
         self.irq = irq
+        self.bus_master = IdeBusMaster(memory, lambda: self.selected, is_master)
         self.drives = list(drives)
         self.state = ChannelState()
         for drive in self.drives:
@@ -61,7 +67,9 @@ class _Channel:
 
     def update_irq(self) -> None:
         drive = self.selected
-        self.irq.set(drive is not None and drive.interrupting and not self.state.control & CONTROL_NIEN)
+        level = drive is not None and drive.interrupting and not self.state.control & CONTROL_NIEN
+        self.bus_master.interrupt_line(level)
+        self.irq.set(level)
 
     def reset(self, kind: ResetKind) -> None:
         self.state = ChannelState(control=self.state.control if kind is ResetKind.SOFT else 0)
@@ -69,6 +77,8 @@ class _Channel:
             if drive is not None:
                 drive.reset(kind)
         self.update_irq()
+        if kind is not ResetKind.SOFT:
+            self.bus_master.reset()
 
     # -- Data register
 
@@ -86,6 +96,7 @@ class _Channel:
         drive = self.selected
         if drive is not None:
             drive.write_data(data)
+            self.bus_master.run()  # it may have been a packet
 
     # -- The rest of the command block
 
@@ -133,6 +144,7 @@ class _Channel:
                 setattr(task, name, value)
         if register == DEVICE:
             self.update_irq()
+            self.bus_master.run()
 
     def _command(self, value: int) -> None:
         if value == DIAGNOSTIC:
@@ -141,6 +153,7 @@ class _Channel:
         for drive in self.drives if value == DIAGNOSTIC else [self.selected]:
             if drive is not None:
                 drive.command(value)
+        self.bus_master.run()
 
     # -- Control block
 
@@ -177,10 +190,19 @@ class _Channel:
 
 
 class IdeController:
-    """``drives``: primary master, primary slave, secondary master, secondary slave; None where there is none."""
+    """``drives``: primary master, primary slave, secondary master, secondary slave; None where there is none.
+    ``is_master`` is whether the PCI function may reach ``memory``."""
 
-    def __init__(self, irqs: Sequence[IrqLine], drives: Sequence[IdeDevice | None]) -> None:
-        self._channels = [_Channel(irqs[0], drives[0:2]), _Channel(irqs[1], drives[2:4])]
+    def __init__(
+        self,
+        irqs: Sequence[IrqLine],
+        drives: Sequence[IdeDevice | None],
+        memory: Memory,
+        is_master: Callable[[], bool] = lambda: True,
+    ) -> None:
+        self._channels = [
+            _Channel(irq, drives[2 * index : 2 * index + 2], memory, is_master) for index, irq in enumerate(irqs)
+        ]
 
     def command_ports(self, channel: int) -> list[Port]:
         return self._channels[channel].command_ports()
@@ -188,6 +210,31 @@ class IdeController:
     def control_ports(self, channel: int) -> list[Port]:
         unit = self._channels[channel]
         return [Port(0, unit.read_alternate_status, unit.write_control)]
+
+    def bus_master_ports(self) -> list[PortRange]:
+        """Both channels' bus masters."""
+        count = CHANNEL_PORTS * len(self._channels)
+        return [PortRange(0, count, self._read_bus_master, self._write_bus_master, width=4)]
+
+    def _read_bus_master(self, offset: int, size: int) -> int:
+        units = self._channels
+        value = 0
+        for at in reversed(range(offset, offset + size)):
+            channel, register = divmod(at, CHANNEL_PORTS)
+            value = value << 8 | (units[channel].bus_master.read(register) if channel < len(units) else 0xFF)
+        return value
+
+    def _write_bus_master(self, offset: int, value: int, size: int) -> None:
+        # The last byte first: a start in the same access comes after the table and the status it goes with.
+        for index in reversed(range(size)):
+            channel, register = divmod(offset + index, CHANNEL_PORTS)
+            if channel < len(self._channels):
+                self._channels[channel].bus_master.write(register, value >> 8 * index & 0xFF)
+
+    def may_reach_memory(self) -> None:
+        """The PCI function became a master: transfers that waited for it go on."""
+        for channel in self._channels:
+            channel.bus_master.run()
 
     def reset(self, kind: ResetKind) -> None:
         for channel in self._channels:
@@ -200,6 +247,7 @@ class IdeController:
                     channel.state.control,
                     channel.state.device,
                     [drive.save() if drive is not None else None for drive in channel.drives],
+                    channel.bus_master.save(),
                 )
                 for channel in self._channels
             ]
@@ -218,3 +266,4 @@ class IdeController:
                 if drive is not None and drive_state is not None:
                     drive.load(drive_state)
             channel.update_irq()
+            channel.bus_master.load(saved.bus_master)  # the line that moved on the way here was no drive's interrupt

@@ -33,6 +33,11 @@ _POWER_AFTER: Final = {
 }
 MOST_BUFFER: Final = 1 << 20
 
+# SET FEATURES 03h: the transfer mode is kind << 3 | mode (ATA/ATAPI-6, SET FEATURES).
+FEATURE_TRANSFER_MODE: Final = 0x03
+PIO_DEFAULT, PIO_FLOW_CONTROL, MULTIWORD_DMA, ULTRA_DMA = 0x00, 0x08, 0x20, 0x40
+_HIGHEST_MODES: Final = {PIO_DEFAULT: 1, PIO_FLOW_CONTROL: 4, MULTIWORD_DMA: 2, ULTRA_DMA: 2}
+
 
 @dataclass
 class TaskFile:
@@ -58,6 +63,8 @@ class TaskFile:
 class State:
     """``buffer`` is the data phase of the command, and ``phase`` names what comes after it. ``position`` is where
     the next byte goes, ``end`` is where the block ends that DRQ is set for, ``lba`` and ``left`` are what is to come.
+    With ``dma`` the block goes by DMA: DMARQ stands for DRQ, the data register is out of it, and the only interrupt is
+    that of the command's end. ``dma_mode`` is what SET FEATURES chose, 0 before that.
     """
 
     task: TaskFile = field(default_factory=TaskFile)
@@ -68,6 +75,8 @@ class State:
     position: int = 0
     end: int = 0
     writing: bool = False
+    dma: bool = False
+    dma_mode: int = 0
     lba: int = 0
     left: int = 0
     keep_settings: bool = False  # SET FEATURES 66h: a software reset leaves them alone
@@ -79,6 +88,7 @@ class State:
     write_cache: bool = True
     # Packet devices
     packet: bytes = b""
+    packet_dma: bool = False  # the data of the packet command are to go by DMA
     limit: int = 0  # bytes of a block that DRQ is set for
     length: int = 0  # of the data in the buffer
     sense: tuple[int, int, int] = (0, 0, 0)
@@ -166,6 +176,17 @@ class IdeDevice:
         self.sign()
         self.set_interrupt(True)
 
+    def set_transfer_mode(self) -> None:
+        """SET FEATURES 03h. The modes change no timing, but software reads back what it chose."""
+        mode = self.state.task.count
+        kind, number = mode & 0xF8, mode & 0x07
+        if number > _HIGHEST_MODES.get(kind, -1):
+            self.abort()
+            return
+        if kind in (MULTIWORD_DMA, ULTRA_DMA):
+            self.state.dma_mode = mode
+        self.finish()
+
     def power_command(self, code: int) -> None:
         """STANDBY, IDLE, SLEEP and their like; the timers of STANDBY and IDLE never run out."""
         if code == CHECK_POWER:
@@ -201,7 +222,8 @@ class IdeDevice:
 
     def _end_data_phase(self) -> None:
         state = self.state
-        state.phase, state.buffer, state.position, state.end, state.writing = "", bytearray(), 0, 0, False
+        state.phase, state.buffer, state.position, state.end = "", bytearray(), 0, 0
+        state.writing = state.dma = False
         state.task.status &= ~DRQ
 
     # -- The data phase
@@ -224,13 +246,41 @@ class IdeDevice:
         state = self.state
         state.end = min(state.position + length, len(state.buffer))
         state.task.status = DRDY | DSC | DRQ
-        if interrupt:
+        if interrupt and not state.dma:
             self.set_interrupt(True)
         return state.end - state.position
 
     def end_of_reading(self) -> None:
-        """The last block of a PIO read was taken: no interrupt tells so."""
-        self._end_data_phase()
+        """The last block was taken. After PIO no interrupt tells so."""
+        if self.state.dma:
+            self.finish()
+        else:
+            self._end_data_phase()
+
+    # -- Data by DMA
+
+    @property
+    def dma_requested(self) -> bool:
+        """The DMARQ signal."""
+        return self.state.dma and bool(self.state.task.status & DRQ)
+
+    @property
+    def dma_to_host(self) -> bool:
+        return not self.state.writing
+
+    def dma_block(self) -> memoryview:
+        """What can be moved now, to be read or written in place."""
+        state = self.state
+        return memoryview(state.buffer)[state.position : state.end]
+
+    def dma_moved(self, count: int) -> None:
+        """That many bytes of the block were."""
+        state = self.state
+        state.position += count
+        if state.position == state.end:
+            self.phase_done()
+
+    # -- Data by PIO
 
     def read_data(self, length: int) -> bytes:
         """The data register, ``length`` bytes of it; a drive that has nothing to say leaves the bus alone.
@@ -238,6 +288,8 @@ class IdeDevice:
         A long string instruction goes on into the next block when that one is there at once.
         """
         state = self.state
+        if state.dma:
+            return b"\xff" * length
         after = state.position + length
         if after < state.end and not state.writing:
             piece = state.buffer[state.position : after]
@@ -254,7 +306,7 @@ class IdeDevice:
 
     def write_data(self, data: bytes) -> None:
         state = self.state
-        while data and state.task.status & DRQ and state.writing:
+        while data and state.task.status & DRQ and state.writing and not state.dma:
             after = min(state.end, state.position + len(data))
             count = after - state.position
             state.buffer[state.position : after] = data[:count]
@@ -262,6 +314,16 @@ class IdeDevice:
             state.position = after
             if after == state.end:
                 self.phase_done()
+
+
+def identify_modes(words: list[int], dma_mode: int) -> None:
+    """IDENTIFY words 49, 53, 63 to 68 and 88: LBA, IORDY, PIO modes 3 and 4, DMA modes 0 to 2 of both kinds."""
+    words[49] |= 0x0F00  # IORDY that may be switched off, LBA, DMA
+    words[53] |= 0x0006  # words 64-70 and 88 are valid
+    words[64], words[65], words[66], words[67], words[68] = 0x0003, 120, 120, 120, 120  # ns a cycle
+    for index, kind in ((63, MULTIWORD_DMA), (88, ULTRA_DMA)):
+        selected = 0x0100 << (dma_mode & 7) if dma_mode & 0xF8 == kind else 0
+        words[index] = 0x0007 | selected
 
 
 def identify_string(text: str, length: int) -> bytes:

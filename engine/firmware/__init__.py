@@ -29,6 +29,7 @@ Frame
     rom_shadow          copies the ROMs into RAM
     pci_configuration   PCI configuration space through the ports
     pci_resources       addresses and interrupts of PCI functions
+    ide_channels        transfer modes of drives and their channels
     idle                tells waiting from working
 
 Power-on

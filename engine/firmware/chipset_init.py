@@ -6,7 +6,7 @@ from typing import Final
 
 from engine.devices import local_apic
 from engine.firmware import bios_data_area as bda
-from engine.firmware import pci_resources
+from engine.firmware import ide_channels, pci_resources
 from engine.firmware.acpi_tables import facs
 from engine.firmware.board import FirmwareBoard
 from engine.firmware.guest_memory import GuestMemory
@@ -58,7 +58,7 @@ class ChipsetInit:
         self._video_labels = video_labels
 
     def chips(self) -> None:
-        """Interrupt controllers, timer, DMA, keyboard controller, RTC, floppy motors."""
+        """Interrupt controllers, timer, DMA, PCI, IDE, keyboard controller, floppy motors."""
         self.interrupt_mode()
         write = self._board.bus.port_write
         for port, vector, cascade, mask in ((0x20, 0x08, 0x04, _MASTER_MASK), (0xA0, 0x70, 0x02, _SLAVE_MASK)):
@@ -77,6 +77,7 @@ class ChipsetInit:
         write(0xD4, 0x00, 1)
         shadow(self._board.bus, _SHADOWED)
         pci_resources.assign(self._board.bus)
+        ide_channels.prepare(self._board)
         self._keyboard_controller()
         write(0x3F2, 0x0C, 1)
         write(0xF0, 0, 1)

@@ -39,6 +39,26 @@ def rep(instruction: bytes, count: int) -> bytes:
 INSW, INSD, OUTSW, OUTSD = b"\x6d", b"\x66\x6d", b"\x6f", b"\x66\x6f"
 IN_DWORD_STORE = b"\x66\xed\x66\xab"  # in eax, dx; stosd
 
+PRD_TABLE, RESULTS = 0x7000, 0x9000
+
+
+def store(address: int, value: int) -> bytes:
+    """mov dword [address], value"""
+    return b"\x66\xc7\x06" + address.to_bytes(2, "little") + value.to_bytes(4, "little")
+
+
+def read_by_dma(count: int, lba: int) -> bytes:
+    """Machine code: sectors to DATA by the bus master, found in PCI configuration space. It waits for the BIOS to
+    note the interrupt (40:8E) and stores the master's status at RESULTS."""
+    find = b"\x66\xb8\x20\x09\x00\x80\xba\xf8\x0c\x66\xef\xba\xfc\x0c\x66\xed\x25\xf0\xff\x89\xc5"  # BP: BMIBA
+    table = store(PRD_TABLE, DATA) + store(PRD_TABLE + 4, 0x80000000 | 512 * count)
+    point = b"\x66\xb8" + PRD_TABLE.to_bytes(4, "little") + b"\x8d\x56\x04\x66\xef"
+    start = b"\xc6\x06\x8e\x04\x00" + b"\x89\xea\xb0\x09\xee\xfb"  # 40:8E = 0; BMIC; sti
+    wait = b"\x80\x3e\x8e\x04\x00\x74\xf9\xfa"
+    status = b"\x8d\x56\x02\xec\xa2" + RESULTS.to_bytes(2, "little")
+    return find + table + point + command(0xC8, count, lba) + start + wait + status
+
+
 Make = Callable[..., Machine]
 
 
@@ -82,6 +102,28 @@ def test_a_program_reads_sectors(make: Make, transfer: bytes) -> None:
     vm.run_for(5)
     assert vm.memory[DATA : DATA + 1536] == sector(9) + sector(10) + sector(11)
     assert vm.board.bus.port_read(ATA + 7, 1) == 0x50
+
+
+def test_a_program_reads_sectors_by_dma(make: Make) -> None:
+    vm = make(read_by_dma(3, 9))
+    vm.power_on()
+    vm.run_for(5)
+    assert vm.memory[DATA : DATA + 1540] == sector(9) + sector(10) + sector(11) + bytes(4)
+    assert vm.memory[RESULTS] == b"\x24", "interrupt, not active, drive 0 capable of DMA"
+    assert vm.board.bus.port_read(ATA + 7, 1) == 0x50
+
+
+def test_dma_over_code_that_has_run(make: Make, tmp_path: Path) -> None:
+    old, new = b"\xb0\x11\xc3", b"\xb0\x22\xc3"  # mov al, n; ret
+    with (tmp_path / "disk.img").open("r+b") as image:
+        image.seek(9 * 512)
+        image.write(new)
+    call = b"\xb8\x00\x80\xff\xd0\xa2"  # mov ax, DATA; call ax; mov [...], al
+    first = store(DATA, int.from_bytes(old, "little")) + (call + b"\x04\x90") * 2
+    vm = make(first + read_by_dma(1, 9) + call + b"\x05\x90")
+    vm.power_on()
+    vm.run_for(5)
+    assert vm.memory[RESULTS + 4 : RESULTS + 6] == b"\x11\x22"
 
 
 @pytest.mark.parametrize("transfer", [rep(OUTSW, 512), rep(OUTSD, 256)], ids=["outsw", "outsd"])

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from engine import Machine, MachineConfig
+from engine.config import CdromConfig
 from engine.devices.device import ResetKind
 
 CONFIG_ADDRESS, CONFIG_DATA = 0xCF8, 0xCFC
-COMMAND, BAR0, BAR1, BAR2 = 0x04, 0x10, 0x14, 0x18
+COMMAND, BAR0, BAR1, BAR2, BAR4 = 0x04, 0x10, 0x14, 0x18, 0x20
 HOST, ISA, IDE, DISPLAY = 0x00, 0x08, 0x09, 0x10
 
 
@@ -101,7 +102,7 @@ def test_the_window_of_mechanism_2_hides_nobody(guest: Guest) -> None:
     guest.bus.port_write(0xC000, 0, 4)
     assert guest.bus.port_read(0xC001, 4) == 0x90000002  # the display adapter was there first
     guest.bus.port_write(0xCF8, 0, 1)
-    guest.write(DISPLAY, BAR0, 0xD000)
+    guest.write(DISPLAY, BAR0, 0xD100)
     guest.bus.port_write(0xCF8, 0x10, 1)
     guest.write(DISPLAY, BAR0, 0xC000)
     assert guest.bus.port_read(0xC000, 4) == 0x12378086  # now the window was
@@ -181,9 +182,9 @@ def test_windows_on_top_of_each_other(guest: Guest) -> None:
     assert guest.bus.read_memory(0xE0000000, 6) == b"pixels"
     guest.write(DISPLAY, BAR0, 0x60)  # the keyboard controller's ports
     assert guest.bus.port_read(0x64, 1) != 0xFF
-    guest.write(DISPLAY, BAR0, 0xD000)
-    guest.bus.port_write(0xD000, 0, 4)
-    assert guest.bus.port_read(0xD001, 4) == 0x90000002
+    guest.write(DISPLAY, BAR0, 0xD100)
+    guest.bus.port_write(0xD100, 0, 4)
+    assert guest.bus.port_read(0xD101, 4) == 0x90000002
 
 
 def test_decoding_off_closes_windows(guest: Guest) -> None:
@@ -236,6 +237,55 @@ def test_reset_control_register(guest: Guest) -> None:
     guest.vm.run_for(0.5)
     guest.vm.screen.wait_for_text("No bootable device", 30)
     assert guest.read(DISPLAY, BAR1) & ~0xF == 0xE0000000
+
+
+def test_post_makes_the_ide_function_a_bus_master(tmp_path: Path) -> None:
+    image = tmp_path / "disk.img"
+    image.write_bytes(bytes(1 << 20))
+    with Machine(MachineConfig(memory_mb=4, clock="instructions", disks=[image], cdroms=[CdromConfig()])) as vm:
+        vm.power_on()
+        vm.run_for(5)
+        guest = Guest(vm)
+        assert guest.read(IDE, COMMAND, 2) & 0x05 == 0x05
+        ports = guest.read(IDE, BAR4) & 0xFFF0
+        capable = [guest.bus.port_read(ports + 8 * channel + 2, 1) for channel in (0, 1)]
+        slots = [slot for slot, drive in enumerate(vm.board.ide) if drive is not None]
+        assert len(slots) == 2
+        assert capable == [sum(0x20 << slot % 2 for slot in slots if slot // 2 == channel) for channel in (0, 1)]
+        assert guest.read(IDE, 0x40, 2) & 0x8007 == 0x8007, "the first drive's timing"
+        guest.bus.port_write(0x1F7, 0xEC, 1)
+        words = [guest.bus.port_read(0x1F0, 2) for _ in range(256)]
+        assert words[63] == 0x0407, "multiword DMA mode 2"
+        assert not vm.board.pic.requests & 0x8000
+
+
+def test_the_bus_masters_window(guest: Guest) -> None:
+    guest.write(IDE, BAR4, 0xFFFFFFFF)
+    assert guest.read(IDE, BAR4) == 0xFFFFFFF1
+    guest.write(IDE, BAR4, 0xD200)
+    guest.bus.port_write(0xD204, 0x00012344, 4)
+    assert guest.bus.port_read(0xD204, 4) == 0x00012344
+    guest.write(IDE, COMMAND, 0x04, 2)
+    assert guest.bus.port_read(0xD204, 4) == 0xFFFFFFFF
+
+
+def test_a_transfer_waits_for_the_bus_master_bit(tmp_path: Path) -> None:
+    image = tmp_path / "disk.img"
+    image.write_bytes(bytes(range(256)) * 2 + bytes(1 << 20))
+    with Machine(MachineConfig(memory_mb=4, clock="instructions", disks=[image])) as vm:
+        vm.power_on()
+        vm.run_for(5)
+        guest = Guest(vm)
+        ports = guest.read(IDE, BAR4) & 0xFFF0
+        guest.write(IDE, COMMAND, 0x01, 2)
+        guest.bus.write_memory(0x8000, (0x9000).to_bytes(4, "little") + (0x80000200).to_bytes(4, "little"))
+        guest.bus.port_write(ports + 4, 0x8000, 4)
+        for port, value in ((0x1F6, 0xE0), (0x1F2, 1), (0x1F3, 0), (0x1F4, 0), (0x1F5, 0), (0x1F7, 0xC8), (ports, 9)):
+            guest.bus.port_write(port, value, 1)
+        assert guest.bus.port_read(ports + 2, 1) & 0x05 == 0x01
+        guest.write(IDE, COMMAND, 0x05, 2)
+        assert guest.bus.port_read(ports + 2, 1) & 0x05 == 0x04
+        assert guest.bus.read_memory(0x9000, 512) == bytes(range(256)) * 2
 
 
 def test_pci_state_is_taken_over(guest: Guest) -> None:

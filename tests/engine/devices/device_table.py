@@ -248,10 +248,10 @@ def _ide(rig: Rig) -> Built:
     disk = MemoryDisk()
     cdrom = AtapiCdrom(lambda writing: rig.note("CD light", writing))
     drives = [AtaDisk(disk, lambda writing: rig.note("disk light", writing), rig.note), cdrom]
-    controller = IdeController((rig.irq(), rig.irq()), [*drives, cdrom_alone := AtapiCdrom(), None])
-    ports = [*controller.command_ports(0), *controller.control_ports(0)]
+    controller = IdeController((rig.irq(), rig.irq()), [*drives, cdrom_alone := AtapiCdrom(), None], rig.memory)
+    ports = [*controller.command_ports(0), *controller.control_ports(0), *controller.bus_master_ports()]
     tray = CdTray(cdrom)
-    guest = IdeGuest(controller, rig.note)
+    guest = IdeGuest(controller, rig.memory, rig.note)
     stimuli: list[Stimulus] = [
         guest.disk_command,
         guest.disk_command,
@@ -259,6 +259,9 @@ def _ide(rig: Rig) -> Built:
         guest.send_packet,
         guest.move_data,
         guest.move_data,
+        guest.start_dma,
+        guest.start_dma,
+        guest.end_dma,
         guest.read_status,
         guest.software_reset,
         tray.change,
@@ -267,6 +270,7 @@ def _ide(rig: Rig) -> Built:
         disk.content,
         lambda: cdrom.medium is not None,
         lambda: cdrom_alone.medium is not None,
+        lambda: bytes(rig.memory.bytes[:0x4000]),
     ]
     return Built([disk, tray, controller], ports, stimuli, looks)
 

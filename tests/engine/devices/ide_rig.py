@@ -17,12 +17,14 @@ from engine.disks.cd_image import CdImage
 from engine.disks.raw import RawDisk
 from engine.irq import RecordingIrqLine
 
-COMMAND, CONTROL = (0x1F0, 0x170), (0x3F6, 0x376)
+COMMAND, CONTROL, BUS_MASTER = (0x1F0, 0x170), (0x3F6, 0x376), 0xD000
 BSY, DRDY, DF, DSC, DRQ, ERR = 0x80, 0x40, 0x20, 0x10, 0x08, 0x01
 READY, ASKING, FAILED = DRDY | DSC, DRDY | DSC | DRQ, DRDY | DSC | ERR
 UNC, IDNF, ABRT = 0x40, 0x10, 0x04
 SRST, NIEN, HOB = 0x04, 0x02, 0x80
 LBA, SLAVE = 0x40, 0x10
+BMIC, BMIS, BMIDTP = 0, 2, 4
+PRD_TABLE = 0x1000
 DATA_IN, DATA_OUT, PACKET_IN, DONE = 2, 0, 1, 3  # interrupt reasons
 
 
@@ -52,11 +54,15 @@ class IdeRig:
     def __init__(self, drives: list[IdeDevice | None]) -> None:
         self.drives = drives
         self.irqs = (RecordingIrqLine(), RecordingIrqLine())
-        self.controller = IdeController(self.irqs, drives)
-        self.bus = Bus(PhysicalMemory(1 << 20, 0))
+        self.memory = PhysicalMemory(1 << 20, 0)
+        self.memory.map_backed(0, 1 << 20, 0, self.memory.PAGE_READ | self.memory.PAGE_WRITE)
+        self.bus = Bus(self.memory)
+        self.is_master = True
+        self.controller = IdeController(self.irqs, drives, self.memory, lambda: self.is_master)
         for channel in (0, 1):
             attach_map(self.bus, self.controller.command_ports(channel), COMMAND[channel], "IDE")
             attach_map(self.bus, self.controller.control_ports(channel), CONTROL[channel], "IDE")
+        attach_map(self.bus, self.controller.bus_master_ports(), BUS_MASTER, "IDE bus master")
         self.controller.reset(ResetKind.POWER_ON)
         self.channel = 0
 
@@ -98,6 +104,28 @@ class IdeRig:
     def write(self, data: bytes) -> None:
         for at in range(0, len(data), 2):
             self.out(0, int.from_bytes(data[at : at + 2], "little"), 2)
+
+    # -- Bus master
+
+    def master_in(self, register: int, size: int = 1) -> int:
+        return self.bus.port_read(BUS_MASTER + 8 * self.channel + register, size)
+
+    def master_out(self, register: int, value: int, size: int = 1) -> None:
+        self.bus.port_write(BUS_MASTER + 8 * self.channel + register, value, size)
+
+    def table(self, *regions: tuple[int, int], at: int = PRD_TABLE, end: bool = True) -> None:
+        """Writes a table of (address, length) and points the master to it; ``end``: EOT in the last one."""
+        data = bytearray(b"".join(struct.pack("<II", address, length & 0xFFFF) for address, length in regions))
+        data[-1] |= 0x80 if end else 0
+        self.memory.write(at, data)
+        self.master_out(BMIDTP, at, 4)
+
+    def start(self, to_memory: bool = True) -> int:
+        """Starts the master as drivers do; the status."""
+        self.master_out(BMIS, 0x06)
+        self.master_out(BMIC, 0x08 if to_memory else 0x00)
+        self.master_out(BMIC, 0x09 if to_memory else 0x01)
+        return self.master_in(BMIS)
 
     # -- ATA
 
@@ -154,9 +182,9 @@ class IdeRig:
 
     # -- ATAPI
 
-    def packet(self, packet: bytes, byte_count: int = 0xFFFE) -> int:
+    def packet(self, packet: bytes, byte_count: int = 0xFFFE, dma: bool = False) -> int:
         """Sends a packet as drivers do; the status after it, with the interrupt left alone."""
-        self.out(1, 0)
+        self.out(1, int(dma))
         self.out(4, byte_count & 0xFF)
         self.out(5, byte_count >> 8)
         self.out(7, 0xA0)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import random
 import shutil
+import struct
 import tempfile
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.bus import Port
+from engine.bus import Memory, Port
 from engine.devices.atapi_cdrom import AtapiCdrom
 from engine.devices.device import ResetKind
 from engine.devices.ide_controller import IdeController
@@ -22,7 +23,8 @@ SECTORS = 300
 BLOCKS = 40
 # Commands that do something, by kind; what follows them is random.
 DISK_COMMANDS = (0x20, 0x24, 0x29, 0xC4, 0x30, 0x34, 0x39, 0xC5, 0x40, 0x42, 0x91, 0xC6, 0xEC, 0xEF, 0x10, 0x70, 0xE5)
-DISK_COMMANDS += (0x20, 0x30, 0xC6, 0xE0, 0xE7, 0xF8, 0x27, 0x90, 0xEA, 0xE1)
+DISK_COMMANDS += (0x20, 0x30, 0xC6, 0xE0, 0xE7, 0xF8, 0x27, 0x90, 0xEA, 0xE1, 0xC8, 0xCA, 0x25, 0x35, 0xC9, 0xCB)
+PRD_TABLE, DMA_BUFFERS = 0x1000, 0x2000
 PACKETS = (0x00, 0x03, 0x12, 0x15, 0x1A, 0x1B, 0x1E, 0x25, 0x28, 0xA8, 0xBE, 0xB9, 0x2B, 0x2F, 0x42, 0x43, 0x44, 0x46)
 PACKETS += (0x00, 0x28, 0xBE, 0x4A, 0x51, 0x52, 0x55, 0x55, 0x5A, 0xAD, 0xBB, 0xBD, 0x45)
 MODE_PAGE = bytes((0x0E, 14, 4, 0, 0, 0, 0, 75, 1, 0x40, 2, 0x50, 0, 0, 0, 0))
@@ -129,7 +131,9 @@ def _clean_up(drive: AtapiCdrom, folder: Path) -> None:
 class IdeGuest:
     """Drives the first channel, a disk and a CD-ROM drive, mostly as it wants to be driven."""
 
-    def __init__(self, controller: IdeController, note: Callable[..., None]) -> None:
+    def __init__(self, controller: IdeController, memory: Memory, note: Callable[..., None]) -> None:
+        self._memory = memory
+        self._bus_master = controller.bus_master_ports()[0]
         self._ports = {port.offset: port for port in controller.command_ports(0)}
         self._control = controller.control_ports(0)[0]
         self._note = note
@@ -164,7 +168,7 @@ class IdeGuest:
     def send_packet(self, chance: random.Random) -> None:
         self._wake_up()
         self._out(self._ports[6], 0x10)
-        self._out(self._ports[1], 0)
+        self._out(self._ports[1], chance.choice((0, 0, 1)))
         self._out(self._ports[4], chance.choice((0, 0, 10, 254, chance.randrange(256))))
         self._out(self._ports[5], chance.choice((8, 0xFF, 0, chance.randrange(256))))
         self._out(self._ports[7], 0xA0)
@@ -193,6 +197,35 @@ class IdeGuest:
                 write(chance.choice((chance.randbytes(512), bytes(8) + MODE_PAGE)))
             else:
                 self._note("data", read(256))
+
+    def start_dma(self, chance: random.Random) -> None:
+        """A table of regions, mostly a sound one, and the master started, mostly in the right direction."""
+        regions = []
+        for _ in range(chance.randrange(1, 9)):
+            start = DMA_BUFFERS + chance.randrange(0x1800) if chance.random() < 0.9 else chance.getrandbits(32)
+            regions.append(struct.pack("<II", start, chance.choice((2, 512, 512, 1024, 2048, chance.getrandbits(31)))))
+        if chance.random() < 0.8:
+            start, length = struct.unpack("<II", regions[-1])
+            regions[-1] = struct.pack("<II", start, length | 0x80000000)
+        self._memory.write(PRD_TABLE, b"".join(regions))
+        write = self._bus_master.write
+        assert write is not None
+        write(0, 0, 1)
+        write(4, PRD_TABLE if chance.random() < 0.9 else chance.getrandbits(32), 4)
+        write(2, chance.choice((0x06, 0x66)), 1)
+        code, direction = chance.choice(((0xC8, 0x09), (0xCA, 0x01), (0xC8, 0x01)))
+        write(0, direction, 1)
+        if chance.random() < 0.7:
+            self._wake_up()
+            for register, value in ((6, 0x40), (2, chance.randrange(1, 9)), (3, chance.randrange(256)), (4, 0), (5, 0)):
+                self._out(self._ports[register], value)
+            self._out(self._ports[7], code)
+
+    def end_dma(self, chance: random.Random) -> None:
+        read, write = self._bus_master.read, self._bus_master.write
+        assert read is not None and write is not None
+        self._note("bus master", read(0, 4), read(4, 4))
+        write(0, 0, 1)
 
     def read_status(self, chance: random.Random) -> None:
         for register in (7, 1, 2, 3, 4, 5, 6):

@@ -346,8 +346,8 @@ def test_commands_that_just_end(rig: DiskRig, code: int) -> None:
     assert not rig.irq.level
 
 
-# NOP always aborts; DMA, packets, SMART, security, the host protected area and the rest are not offered.
-@pytest.mark.parametrize("code", [NOP, 0x08, 0x25, 0x35, 0xA0, 0xA1, 0xB0, 0xC8, 0xCA, 0xF1, 0xF9, 0x22, 0x50, 0xFF])
+# NOP always aborts; packets, SMART, security, the host protected area and the rest are not offered.
+@pytest.mark.parametrize("code", [NOP, 0x08, 0x26, 0x36, 0xA0, 0xA1, 0xB0, 0xC7, 0xCC, 0xF1, 0xF9, 0x22, 0x50, 0xFF])
 def test_commands_that_abort(rig: DiskRig, code: int) -> None:
     assert rig.command(code, count=1) == FAILED
     assert rig.irq.level
@@ -379,8 +379,13 @@ def test_every_command_code_ends_ready_or_asking(rig: DiskRig) -> None:
         (0x03, 0x08, True),
         (0x03, 0x0C, True),
         (0x03, 0x0D, False),
-        (0x03, 0x20, False),
-        (0x03, 0x42, False),
+        (0x03, 0x20, True),
+        (0x03, 0x22, True),
+        (0x03, 0x23, False),
+        (0x03, 0x42, True),
+        (0x03, 0x43, False),
+        (0x03, 0x10, False),
+        (0x03, 0xFF, False),
         (0x66, 0, True),
         (0xCC, 0, True),
         (0x55, 0, True),
@@ -404,16 +409,27 @@ def test_the_write_cache_shows_in_identify(rig: DiskRig) -> None:
     assert rig.identify()[85] & 0x20
 
 
+def test_the_dma_mode_shows_in_identify(rig: DiskRig) -> None:
+    for mode, words in ((0x20, (0x0107, 7)), (0x22, (0x0407, 7)), (0x42, (7, 0x0407)), (0x0C, (7, 0x0407))):
+        assert rig.command(SET_FEATURES, features=3, count=mode) == READY
+        found = rig.identify()
+        assert (found[63], found[88]) == words, "one mode of one kind; PIO modes are apart"
+    rig.controller.reset(ResetKind.BUS)
+    assert rig.identify()[88] == 7
+
+
 @pytest.mark.parametrize("keep", [False, True])
 def test_settings_over_a_software_reset(rig: DiskRig, keep: bool) -> None:
     rig.command(SET_FEATURES, features=0x66 if keep else 0xCC)
     rig.command(SET_MULTIPLE, count=8)
     rig.command(SET_FEATURES, features=0x82)
+    rig.command(SET_FEATURES, features=0x03, count=0x22)
     for _ in range(2):
         rig.control(SRST)
         rig.control(0)
         words = rig.identify()
-        assert (words[59], bool(words[85] & 0x20)) == ((0x0108, False) if keep else (0, True))
+        settings = (words[59], bool(words[85] & 0x20), words[63])
+        assert settings == ((0x0108, False, 0x0407) if keep else (0, True, 0x0007))
     rig.controller.reset(ResetKind.BUS)
     assert rig.identify()[59] == 0
 
@@ -469,13 +485,15 @@ def test_identify_device(rig: DiskRig) -> None:
     assert text(words[10:20]).startswith("BANCADA") and text(words[23:27]).rstrip() == "1.0"
     assert words[47] & 0xFF == 16
     assert words[48] == 1, "dword transfers"
-    assert words[49] & 0x0300 == 0x0200, "LBA and no DMA"
+    assert words[49] & 0x0300 == 0x0300, "LBA and DMA"
     assert words[49] & 0x0800, "IORDY, which PIO modes 3 and 4 need"
-    assert words[53] & 3 == 3
+    assert words[53] & 7 == 7
     assert words[54:57] == [8, 4, 63] and words[57] | words[58] << 16 == 8 * 4 * 63
     assert words[60] | words[61] << 16 == SECTORS
-    assert words[62] == words[63] == words[88] == 0, "no DMA modes"
+    assert words[62] == 0, "no single word DMA"
+    assert words[63] == words[88] == 0x0007, "modes 0 to 2 of both kinds, none chosen"
     assert words[64] & 3 == 3
+    assert words[65:69] == [120] * 4
     assert words[80] & 0x10, "ATA/ATAPI-4"
     assert words[82] & 0x0008, "power management"
     assert words[83] & 0xC000 == words[84] & 0xC000 == words[87] & 0xC000 == 0x4000

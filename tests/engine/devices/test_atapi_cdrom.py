@@ -117,8 +117,8 @@ def test_every_unknown_opcode_has_its_sense(rig: CdRig) -> None:
             assert rig.packet_fails(bytes((opcode,))) == BAD_OPCODE
 
 
-def test_dma_and_overlap_are_not_offered(rig: CdRig) -> None:
-    for features in (1, 2):
+def test_overlap_is_not_offered(rig: CdRig) -> None:
+    for features in (2, 3):
         rig.out(1, features)
         rig.out(7, PACKET)
         assert (rig.status, rig.error) == (FAILED, ABRT)
@@ -189,8 +189,8 @@ def test_identify_packet_device(rig: CdRig) -> None:
     words = rig.identify(IDENTIFY_PACKET)
     assert rig.status & ERR == 0
     assert words[0] == 0x8580, "ATAPI CD-ROM, removable, 12-byte packets"
-    assert words[49] & 0x0300 == 0x0200, "no DMA"
-    assert words[63] == words[88] == 0
+    assert words[49] & 0x0300 == 0x0300, "LBA and DMA"
+    assert words[63] == words[88] == 0x0007
     name = b"".join(word.to_bytes(2, "big") for word in words[27:47]).decode("ascii")
     assert name.rstrip() == "Bancada virtual CD-ROM"
     assert words[82] & 0x0210 == 0x0210, "DEVICE RESET and PACKET"
@@ -222,7 +222,7 @@ def test_sleep_until_device_reset(rig: CdRig) -> None:
 
 
 @pytest.mark.parametrize(
-    ("features", "count", "good"), [(3, 0x0C, True), (3, 0x42, False), (0x66, 0, True), (2, 0, False)]
+    ("features", "count", "good"), [(3, 0x0C, True), (3, 0x22, True), (3, 0x43, False), (0x66, 0, True), (2, 0, False)]
 )
 def test_set_features(rig: CdRig, features: int, count: int, good: bool) -> None:
     assert rig.command(0xEF, features=features, count=count) == (READY if good else FAILED)
