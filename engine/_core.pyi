@@ -163,6 +163,14 @@ class LocalApic:
 
 class Interpreter(Vcpu):
     def __init__(self, memory: PhysicalMemory, bus: Bus, clock: Clock, cpu_model: str) -> None: ...
+    @staticmethod
+    def can_translate() -> bool:
+        """Whether this host can run translated code."""
+    def use_translator(self) -> None:
+        """From now on code that runs often is translated. Raises HostMemoryError."""
+    @property
+    def translator_counters(self) -> dict[str, int]:
+        """What the translator did so far; empty without one."""
 
 class VgaPlanes:
     """Video memory behind A0000h-BFFFFh with the sequencer (3C4h) and the graphics controller (3CEh)."""

@@ -319,11 +319,19 @@ class Board:
 
     def _make_processor(self) -> tuple[_core.Vcpu, str]:
         wanted = self.config.accelerator
-        if wanted in ("kvm", "translator"):
+        if wanted == "kvm":
             raise HostResourceError(
-                f"The accelerator “{wanted}” is not part of this version of Bancada. Choose “auto” or “interpreter”."
+                "The accelerator “kvm” is not part of this version of Bancada. Choose “auto”, “translator” or “interpreter”."
             )
-        return _core.Interpreter(self.memory, self.bus, self.clock, self.config.cpu_model), "interpreter"
+        cpu = _core.Interpreter(self.memory, self.bus, self.clock, self.config.cpu_model)
+        if wanted != "translator":
+            return cpu, "interpreter"
+        if not _core.Interpreter.can_translate():
+            raise HostResourceError(
+                "The translator needs Linux on an x86-64 processor with BMI2, which this host is not. Choose “auto”."
+            )
+        cpu.use_translator()
+        return cpu, "translator"
 
     def _start_time(self) -> datetime.datetime:
         if self.config.start_time:

@@ -20,6 +20,7 @@
 #include "cpu_model.h"
 #include "handler_failure.h"
 #include "interpreter/interpreter.h"
+#include "translator/translator.h"
 #include "physical_memory.h"
 #include "post_code_port.h"
 #include "python_calls.h"
@@ -195,6 +196,23 @@ nb::object xmm_value(const Xmm& value) {
   nb::object low = nb::steal(PyLong_FromUnsignedLongLong(value.lane[0]));
   if (value.lane[1] == 0) return low;
   return nb::int_(value.lane[1]).attr("__lshift__")(64).attr("__or__")(low);
+}
+
+// What the translator did so far; empty without one.
+nb::dict translator_counters(const Interpreter& cpu) {
+  nb::dict values;
+  if (cpu.translator() == nullptr) return values;
+  const TranslatorCounters& counters = cpu.translator()->counters();
+  values["translations"] = counters.translations;
+  values["bytes"] = counters.bytes;
+  values["entries"] = counters.entries;
+  values["bails"] = counters.bails;
+  values["calls"] = counters.calls;
+  values["links"] = counters.links;
+  values["jumps"] = counters.jumps;
+  values["drops"] = counters.drops;
+  values["flushes"] = counters.flushes;
+  return values;
 }
 
 nb::dict registers(Vcpu& vcpu) {
@@ -492,5 +510,8 @@ void bind_machine(nb::module_& module) {
             new (self) Interpreter(memory, bus, clock, parse_cpu_model(cpu_model));
           },
           "memory"_a, "bus"_a, "clock"_a, "cpu_model"_a, nb::keep_alive<1, 2>(), nb::keep_alive<1, 3>(),
-          nb::keep_alive<1, 4>());
+          nb::keep_alive<1, 4>())
+      .def("use_translator", &Interpreter::use_translator)
+      .def_prop_ro("translator_counters", &translator_counters)
+      .def_static("can_translate", &Translator::is_supported);
 }

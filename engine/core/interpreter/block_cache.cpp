@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "../translator/translator.h"
 #include "decoder.h"
 #include "dispatch.h"
 #include "interpreter.h"
@@ -82,6 +83,10 @@ Block* BlockCache::decode(uint32_t physical, uint8_t mode, Block* old) {
     used_ += (sizeof(Block) + (count + 1) * sizeof(Op) + 15) & ~size_t{15};
     block->capacity = static_cast<uint8_t>(count);
     block->ops = reinterpret_cast<Op*>(block + 1);
+    block->back_off = 0;
+    block->heat = 0;
+    block->first = nullptr;
+    block->translation = nullptr;
     by_address_[key_of(physical, mode)] = block;
   }
   block->physical = physical;
@@ -90,6 +95,8 @@ Block* BlockCache::decode(uint32_t physical, uint8_t mode, Block* old) {
   block->mode = mode;
   block->live = true;
   std::memcpy(block->ops, ops, (count + 1) * sizeof(Op));
+
+  if (cpu_.translator()) cpu_.translator()->block_decoded(block);
 
   CodePage* code = page_at(physical);
   if (code == nullptr) {
@@ -133,6 +140,7 @@ void BlockCache::bytes_changed(uint32_t physical, uint32_t length) {
     if (start >= first + length || first >= start + block->length) return false;
     for (uint32_t i = 0; i <= block->count; ++i) block->ops[i].fn = op_refetch;
     block->live = false;
+    if (cpu_.translator()) cpu_.translator()->block_dropped(block);
     return hit = true;
   });
   page.stores_to_none = 0;
@@ -151,6 +159,7 @@ bool BlockCache::make_room() {
 }
 
 void BlockCache::drop_all() {
+  if (cpu_.translator()) cpu_.translator()->all_blocks_dropped();
   for (auto& [number, page] : pages_) {
     for (Block* block : page.blocks) {
       for (uint32_t i = 0; i <= block->count; ++i) block->ops[i].fn = op_refetch;

@@ -12,6 +12,7 @@
 namespace bancada {
 
 class Interpreter;
+struct Translation;
 
 // Straight-line code up to a control transfer, the end of its page, or MOST_OPS. `ops` ends with one more Op
 // that leads on when the last instruction does not.
@@ -22,6 +23,12 @@ struct Block {
   uint8_t mode;      // decode mode: OP_CODE32 and OP_STACK32
   uint8_t capacity;  // instructions there is room for
   bool live;         // false: its bytes changed since; every op is op_refetch
+  // The translator's: how often the block was entered, how much longer it waits since its bytes changed before, the
+  // handler of the first instruction itself, and the host code.
+  uint8_t back_off;
+  uint32_t heat;
+  Handler first;
+  Translation* translation;
   Op* ops;
 };
 

@@ -29,12 +29,14 @@
 #include "../cpu_model.h"
 #include "../cpu_state.h"
 #include "../physical_memory.h"
+#include "../translator/frame.h"
 #include "../vcpu.h"
 #include "op.h"
 
 namespace bancada {
 
 class BlockCache;
+class Translator;
 
 enum class Access : uint8_t { read, write, fetch };
 
@@ -59,6 +61,10 @@ class Interpreter final : public Vcpu, private MemoryObserver {
   uint64_t retired() const override;
   bool read_linear(uint32_t linear, void* to, uint32_t length) override;
   bool write_linear(uint32_t linear, const void* from, uint32_t length) override;
+
+  // From now on code that runs often is translated. Between runs only. Throws HostMemoryError.
+  void use_translator();
+  Translator* translator() const { return translator_.get(); }  // or nullptr
 
   // ---- For handlers -------------------------------------------------------------------------------------
   // All public below this line so that handlers can be plain functions grouped by SDM chapter.
@@ -238,11 +244,13 @@ class Interpreter final : public Vcpu, private MemoryObserver {
   };
   static constexpr uint32_t FETCH_ENTRIES = 64;
   FetchEntry fetches_[FETCH_ENTRIES] = {};
+  const void* attention_flag() const { return &attention_; }
   bool attention() const { return attention_.load(std::memory_order_relaxed); }
   // A device was called in the middle of an instruction: if it wants anything, see to it after the instruction.
   void device_called() {
     if (attention() || clock_.take_deadline_changed()) break_after_current();
   }
+  TranslatorFrame translator_frame_;
   bool ferr_ = false;              // x87.cpp: FERR# is active
   uint32_t code_breakpoints_ = 0;  // bit i: DR7 has instruction breakpoint i enabled
   uint32_t data_breakpoints_ = 0;  // bit i: DR7 has data (or I/O) breakpoint i enabled
@@ -254,7 +262,7 @@ class Interpreter final : public Vcpu, private MemoryObserver {
   ExitReason loop(uint64_t stop_at);
   void run_blocks();
   void execute(const Op* op);
-  void run_piece(const Op* ops, uint32_t count);
+  void run_piece(const Block& block, uint32_t count);
   void run_across_pages(uint32_t linear);
   void plan_clock_check();
   bool sleep_until_event(ExitReason& reason);
@@ -262,6 +270,7 @@ class Interpreter final : public Vcpu, private MemoryObserver {
   uint8_t decode_mode() const;
 
   std::unique_ptr<BlockCache> blocks_;
+  std::unique_ptr<Translator> translator_;
   Op idle_{};
   Op piece_[40];  // a copy of part of a block, or an instruction that crosses a page
   uint32_t mapping_generation_ = 1;

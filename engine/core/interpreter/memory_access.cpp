@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "../bus.h"
+#include "../translator/translator.h"
 
 namespace bancada {
 
@@ -22,6 +23,13 @@ bool may_enter(const Interpreter& cpu, uint32_t linear, uint8_t set) {
   return set < 2 && (cpu.data_breakpoints_ == 0 || !cpu.is_watched(linear));
 }
 
+// Translated code finds the page from now on.
+void note_page(Interpreter& cpu, uint32_t linear, uint32_t physical, uint8_t set, bool store) {
+  if (!cpu.translator()) return;
+  const uint64_t addend = reinterpret_cast<uint64_t>(cpu.memory().host_page(physical)) - (linear & PAGE_MASK);
+  cpu.translator()->pages().enter(set, store, linear, physical, addend, cpu.translated_global_);
+}
+
 // Makes the TLB entry for a load and returns the physical address.
 uint32_t fill_read(Interpreter& cpu, uint32_t linear, uint8_t set) {
   const uint32_t physical = cpu.translate(linear, Access::read, set != 0);
@@ -30,6 +38,7 @@ uint32_t fill_read(Interpreter& cpu, uint32_t linear, uint8_t set) {
     cpu.enter(cpu.tlb_read_[set][tlb_index(linear)],
               {page, cpu.translated_global_ ? Interpreter::TLB_GLOBAL : 0,
                reinterpret_cast<uint64_t>(cpu.memory().host_page(physical)) - page});
+    note_page(cpu, linear, physical, set, false);
   }
   return physical;
 }
@@ -45,6 +54,7 @@ uint32_t fill_write(Interpreter& cpu, uint32_t linear, uint8_t set) {
         {page | ((flags & PAGE_HAS_CODE) ? Interpreter::TLB_CODE : 0),
          (physical & PAGE_MASK) | Interpreter::TLB_STORE | (cpu.translated_global_ ? Interpreter::TLB_GLOBAL : 0u),
          reinterpret_cast<uint64_t>(cpu.memory().host_page(physical)) - page});
+    if (!(flags & PAGE_HAS_CODE)) note_page(cpu, linear, physical, set, true);
   }
   return physical;
 }

@@ -1,6 +1,7 @@
 // The page walk with accessed and dirty bits, the control registers that rule it, and TLB flushes (SDM vol. 3, ch. 4).
 #include <cstring>
 
+#include "../translator/translator.h"
 #include "interpreter.h"
 
 namespace bancada {
@@ -208,6 +209,7 @@ bool Interpreter::probe(uint32_t linear, uint32_t& physical) const {
 }
 
 void Interpreter::flush_tlb(bool keep_global) {
+  if (translator_) translator_->pages().flush(keep_global);
   for_each_filled([keep_global](TlbEntry& entry) {
     if (!keep_global || !(entry.kind & TLB_GLOBAL)) entry.tag = TLB_INVALID;
   });
@@ -220,6 +222,7 @@ void Interpreter::flush_tlb_page(uint32_t linear) {
   const bool region = large_page_regions_[linear >> 22];
   const uint32_t first = region ? linear & 0xFFC00000 : linear & PAGE_MASK;
   const uint32_t pages = region ? TLB_ENTRIES : 1;
+  for (uint32_t i = 0; translator_ && i < pages; ++i) translator_->pages().flush_page(first + i * PAGE_SIZE);
   for (uint32_t set = 0; set < TLB_SETS; ++set) {
     for (uint32_t i = 0; i < pages; ++i) {
       const uint32_t page = first + i * PAGE_SIZE;

@@ -3,6 +3,7 @@
 
 #include "../bus.h"
 #include "../clock.h"
+#include "../translator/translator.h"
 #include "block_cache.h"
 #include "decoder.h"
 #include "dispatch.h"
@@ -91,6 +92,7 @@ void Interpreter::segments_changed() {
   tlb_set_ = user_ ? ((state_.cr0 & CR0_AM) && (state_.eflags & FLAG_AC) ? 2 : 1) : 0;
   code_span_ = static_cast<uint64_t>(state_.seg[CS].limit) + 1;
   fetch_context_ = mapping_generation_ << 2 | (decode_mode() ? 2u : 0u) | (user_ ? 1u : 0u);
+  if (translator_) translator_->context_changed();
 }
 
 void Interpreter::code_mappings_changed() {
@@ -115,7 +117,15 @@ void Interpreter::map_changed() {
   flush_tlb(false);
 }
 
+void Interpreter::use_translator() {
+  if (translator_) return;
+  blocks_->drop_all();
+  translator_ = std::make_unique<Translator>(*this);
+  flush_tlb(false);
+}
+
 void Interpreter::forget_stores_to(uint32_t physical) {
+  if (translator_) translator_->pages().forget_stores_to(physical);
   for_each_filled([physical](TlbEntry& entry) {
     if (entry.kind & TLB_STORE && (entry.kind & PAGE_MASK) == (physical & PAGE_MASK)) entry.tag = TLB_INVALID;
   });
@@ -287,11 +297,12 @@ void Interpreter::run_blocks() {
   if (count == block->count)
     execute(block->ops);
   else
-    run_piece(block->ops, static_cast<uint32_t>(count));
+    run_piece(*block, static_cast<uint32_t>(count));
 }
 
-void Interpreter::run_piece(const Op* ops, uint32_t count) {
-  for (uint32_t i = 0; i <= count; ++i) piece_[i] = ops[i];
+void Interpreter::run_piece(const Block& block, uint32_t count) {
+  for (uint32_t i = 0; i <= count; ++i) piece_[i] = block.ops[i];
+  if (translator_) piece_[0].fn = block.first;
   piece_[count].fn = op_refetch;
   execute(piece_);
 }

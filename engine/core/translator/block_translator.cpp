@@ -1,0 +1,382 @@
+#include "block_translator.h"
+
+#include "../interpreter/block_cache.h"
+#include "../interpreter/interpreter.h"
+
+namespace bancada {
+
+namespace {
+
+constexpr int BYTE_IMMEDIATE = 1;
+
+}  // namespace
+
+BlockTranslator::BlockTranslator(Translator& translator, Translation& translation, CodeWriter& code)
+    : translator_(translator),
+      cpu_(translator.cpu_),
+      translation_(translation),
+      block_(*translation.block),
+      code_(code),
+      kinds_(translation.kinds) {}
+
+void BlockTranslator::write() {
+  translation_.code = code_.at();
+  // A block is begun only when all of it may run: RCX = left - count, its sign and more shifted down.
+  const auto count = static_cast<int32_t>(block_.count);
+  code_.lea(RCX, {R13, HostMemory::NONE, 0, -count}, 8);
+  code_.shrx(RCX, RCX, R15, 8);
+  uint8_t* const begin = code_.jrcxz();
+  cold_.push_back({code_.jump(), &make_exit(TranslationExit::Kind::budget), false, 0});
+  code_.land(begin);
+  code_.lea(R13, {R13, HostMemory::NONE, 0, -count}, 8);
+
+  bool ended = false;
+  for (uint32_t i = 0; i < block_.count && !ended && !code_.full(); ++i) {
+    const Op& op = block_.ops[i];
+    current_ = &op;
+    slow_exit_ = nullptr;
+    const Done done = instruction(op);
+    ended = done == Done::ended;
+    if (done != Done::not_here) continue;
+    if (i + 1u < block_.count) {
+      call_interpreter(op);
+    } else {
+      leave_at(op);
+      ended = true;
+    }
+  }
+  if (!ended) go_to(translation_.eip + block_.length);
+  write_cold();
+  translation_.gone = code_.at();
+  TranslationExit& gone = make_exit(TranslationExit::Kind::jump);
+  code_.move_constant(R8, translation_.eip);
+  code_.move_constant64(R9, reinterpret_cast<uint64_t>(&gone));
+  code_.jump(translator_.leave_code_);
+}
+
+BlockTranslator::Done BlockTranslator::instruction(const Op& op) {
+  const int map = op.map & 0x7F;
+  if (map == 0) return (op.flags & (OP_REP | OP_REPNE)) && op.opcode != 0xC3 ? Done::not_here : one_byte(op);
+  if (map == 1) return op.flags & (OP_REP | OP_REPNE) ? Done::not_here : two_byte(op);
+  return Done::not_here;
+}
+
+BlockTranslator::Done BlockTranslator::one_byte(const Op& op) {
+  const uint8_t opcode = op.opcode;
+  const int extension = op.modrm >> 3 & 7;
+  if (opcode < 0x40 && (opcode & 7) < 6) return arithmetic(op);
+  if (opcode >= 0x40 && opcode <= 0x4F) {
+    code_.with_register(0, 0xFF, op.operand_size, opcode < 0x48 ? 0 : 1, HOST_OF[opcode & 7]);
+    return Done::yes;
+  }
+  if (opcode >= 0x50 && opcode <= 0x57) return push_register(op);
+  if (opcode >= 0x58 && opcode <= 0x5F) return pop_register(op);
+  if (opcode >= 0x70 && opcode <= 0x7F) return jump_if(op);
+  if (opcode >= 0xB0 && opcode <= 0xBF) return move_immediate(op);
+  switch (opcode) {
+    case 0x68:
+    case 0x6A:
+      return push_immediate(op);
+    case 0x69:
+      return same_opcode(op, 0, 0x69, false, op.operand_size);
+    case 0x6B:
+      return same_opcode(op, 0, 0x6B, false, BYTE_IMMEDIATE);
+    case 0x80:
+    case 0x81:
+    case 0x82:
+    case 0x83:
+      return arithmetic_immediate(op);
+    case 0x84:
+    case 0x85:
+      return same_opcode(op, 0, opcode, false);
+    case 0x86:
+    case 0x87:
+      return same_opcode(op, 0, opcode, true);
+    case 0x88:
+    case 0x89:
+      return same_opcode(op, 0, opcode, true);
+    case 0x8A:
+    case 0x8B:
+      return same_opcode(op, 0, opcode, false);
+    case 0x8D:
+      return load_address(op);
+    case 0x90:
+      return Done::yes;
+    case 0x91:
+    case 0x92:
+    case 0x93:
+    case 0x94:
+    case 0x95:
+    case 0x96:
+    case 0x97:
+      code_.with_register(0, 0x87, op.operand_size, RAX, HOST_OF[opcode & 7]);
+      return Done::yes;
+    case 0x98:  // CBW, CWDE
+    case 0x99:  // CWD, CDQ
+      if (op.operand_size == 2) code_.byte(0x66);
+      code_.byte(opcode);
+      return Done::yes;
+    case 0x9E:  // SAHF
+    case 0x9F:  // LAHF
+    case 0xF5:  // CMC
+    case 0xF8:  // CLC
+    case 0xF9:  // STC
+      code_.byte(opcode);
+      return Done::yes;
+    case 0xA0:
+    case 0xA1:
+    case 0xA2:
+    case 0xA3:
+      return move_offset(op);
+    case 0xA8:
+    case 0xA9:
+      code_.with_register(0, op.operand_size == 1 ? 0xF6 : 0xF7, op.operand_size, 0, RAX);
+      op.operand_size == 1   ? code_.byte(static_cast<uint8_t>(op.imm))
+      : op.operand_size == 2 ? code_.word(static_cast<uint16_t>(op.imm))
+                             : code_.dword(op.imm);
+      return Done::yes;
+    case 0xC0:
+    case 0xC1:
+    case 0xD0:
+    case 0xD1:
+    case 0xD2:
+    case 0xD3:
+      return shift(op);
+    case 0xC2:
+    case 0xC3:
+      return return_near(op);
+    case 0xC6:
+    case 0xC7:
+      return group(op, 0, opcode, 0, true, op.operand_size);
+    case 0xC9:
+      return leave(op);
+    case 0xE0:
+    case 0xE1:
+    case 0xE2:
+    case 0xE3:
+      return loop(op);
+    case 0xE8:
+      return call(op);
+    case 0xE9:
+    case 0xEB:
+      return jump(op);
+    case 0xF6:
+    case 0xF7:
+      if (extension < 2) return group(op, 0, opcode, 0, false, op.operand_size);
+      if (extension < 4) return group(op, 0, opcode, extension, true);
+      return extension < 6 ? group(op, 0, opcode, extension, false) : Done::not_here;  // DIV may fault
+    case 0xFE:
+      return extension < 2 ? group(op, 0, opcode, extension, true) : Done::not_here;
+    case 0xFF:
+      if (extension < 2) return group(op, 0, opcode, extension, true);
+      if (extension == 2 || extension == 4) return jump_operand(op, extension == 2);
+      return extension == 6 ? push_operand(op) : Done::not_here;
+    default:
+      return Done::not_here;
+  }
+}
+
+BlockTranslator::Done BlockTranslator::two_byte(const Op& op) {
+  const uint8_t opcode = op.opcode;
+  const int extension = op.modrm >> 3 & 7;
+  if (opcode >= 0x40 && opcode <= 0x4F) return same_opcode(op, 1, opcode, false);
+  if (opcode >= 0x80 && opcode <= 0x8F) return jump_if(op);
+  if (opcode >= 0x90 && opcode <= 0x9F) return group(op, 1, opcode, 0, true);
+  switch (opcode) {
+    case 0xA3:  // with a bit offset in a register, memory operands reach beyond their address
+    case 0xAB:
+    case 0xB3:
+    case 0xBB:
+      return op.flags & OP_MEMORY ? Done::not_here : same_opcode(op, 1, opcode, true);
+    case 0xBA:
+      return extension < 4 ? Done::not_here : group(op, 1, opcode, extension, extension != 4, BYTE_IMMEDIATE);
+    case 0xA4:
+    case 0xAC:
+      return same_opcode(op, 1, opcode, true, BYTE_IMMEDIATE);
+    case 0xAF:
+    case 0xBC:
+    case 0xBD:
+      return same_opcode(op, 1, opcode, false);
+    case 0xB0:
+    case 0xB1:
+    case 0xC0:
+    case 0xC1:
+      return same_opcode(op, 1, opcode, true);
+    case 0xB6:
+    case 0xB7:
+    case 0xBE:
+    case 0xBF:
+      return extend(op);
+    case 0xC8:
+    case 0xC9:
+    case 0xCA:
+    case 0xCB:
+    case 0xCC:
+    case 0xCD:
+    case 0xCE:
+    case 0xCF: {
+      if (op.operand_size != 4) return Done::not_here;
+      const int reg = HOST_OF[opcode & 7];
+      if (reg >= 8) code_.byte(0x41);
+      code_.byte(0x0F);
+      code_.byte(static_cast<uint8_t>(0xC8 | (reg & 7)));
+      return Done::yes;
+    }
+    default:
+      return Done::not_here;
+  }
+}
+
+// By the interpreter, between two translated instructions.
+void BlockTranslator::call_interpreter(const Op& op) {
+  translation_.calls.emplace_back(new Op[2]{op, Op{}});
+  Op* const pair = translation_.calls.back().get();
+  if (&op == block_.ops) pair->fn = block_.first;
+  pair[1].fn = op_call_end;
+  pair[1].extra = &translation_;
+  pair[1].offset = static_cast<uint16_t>(op.offset + op.length);
+  pair[1].position = static_cast<uint8_t>(op.position + 1);
+  code_.move_constant64(R9, reinterpret_cast<uint64_t>(pair));
+  code_.call(translator_.call_code_);
+  uint8_t* const goes_on = code_.jrcxz();
+  code_.jump(translator_.leave_bare_code_);
+  code_.land(goes_on);
+}
+
+// The block's last instruction is the interpreter's.
+void BlockTranslator::leave_at(const Op& op) {
+  code_.move_constant64(R9, reinterpret_cast<uint64_t>(&make_exit(TranslationExit::Kind::instruction, &op)));
+  code_.jump(translator_.leave_code_);
+}
+
+TranslationExit& BlockTranslator::make_exit(TranslationExit::Kind kind, const Op* op) {
+  translation_.exits.push_back({kind, &translation_, op});
+  return translation_.exits.back();
+}
+
+uint8_t* BlockTranslator::jump_to_slow() {
+  if (slow_exit_ == nullptr) slow_exit_ = &make_exit(TranslationExit::Kind::instruction, current_);
+  uint8_t* const at = code_.at();
+  cold_.push_back({code_.jump(), slow_exit_, false, 0});
+  return at;
+}
+
+void BlockTranslator::write_cold() {
+  for (const Cold& cold : cold_) {
+    if (code_.full()) return;
+    CodeWriter::aim(cold.jump, code_.at());
+    if (cold.exit->kind == TranslationExit::Kind::link) {
+      cold.exit->site = cold.jump;
+      cold.exit->unlinked = code_.at();
+    }
+    if (cold.has_eip) code_.move_constant(R8, cold.eip);
+    code_.move_constant64(R9, reinterpret_cast<uint64_t>(cold.exit));
+    code_.jump(translator_.leave_code_);
+  }
+}
+
+HostMemory BlockTranslator::place(const void* member) const {
+  return {R15, HostMemory::NONE, 0,
+          static_cast<int32_t>(static_cast<const uint8_t*>(member) - translator_.anchor_)};
+}
+
+// -- Operands ------------------------------------------------------------------------------------------------------
+
+// Stores through CS are the interpreter's: in real mode alone they are none of a fault.
+bool BlockTranslator::can_address(unsigned segment, uint32_t address_mask, bool store) const {
+  if (segment == CS && (store || !(kinds_ & KINDS_CS_READABLE))) return false;
+  const SegmentKind kind = segment_kind(kinds_, segment);
+  return kind >= SegmentKind::whole || (kind == SegmentKind::small && address_mask == 0xFFFF);
+}
+
+void BlockTranslator::effective_address(const Op& op, int to) {
+  HostMemory memory;
+  if (op.base < 8) memory.base = HOST_OF[op.base];
+  if (op.index < 8) {
+    memory.index = HOST_OF[op.index];
+    memory.scale = op.scale;
+  }
+  memory.displacement = static_cast<int32_t>(op.displacement);
+  if (memory.base == HostMemory::NONE && memory.index == HostMemory::NONE) {
+    code_.move_constant(to, op.displacement & op.address_mask);
+    return;
+  }
+  if (memory.index == HostMemory::NONE && memory.displacement == 0 && op.address_mask == 0xFFFFFFFF) {
+    code_.move(to, memory.base);
+    return;
+  }
+  code_.lea(to, memory);
+  if (op.address_mask == 0xFFFF) code_.zero_extend16(to, to);
+}
+
+void BlockTranslator::access(unsigned segment, int size, bool store) {
+  const SegmentKind kind = segment_kind(kinds_, segment);
+  if (kind == SegmentKind::small && size > 1) {
+    // The last byte beyond FFFFh: R8 is at most that.
+    code_.lea(R9, {R8, HostMemory::NONE, 0, size - 1});
+    code_.rorx(RCX, R9, 16);
+    code_.zero_extend16(RCX, RCX);
+    uint8_t* const inside = code_.jrcxz();
+    jump_to_slow();
+    code_.land(inside);
+  }
+  if (kind != SegmentKind::flat) {
+    code_.load(R9, place(&cpu_.state_.seg[segment].base));
+    code_.lea(R8, {R8, R9, 0, 0});
+  }
+  uint8_t* found;
+  if (size > 1) {
+    // Page offset in the top bits: adding the distance of the last byte carries when that is in another page.
+    code_.rorx(R9, R8, 12);
+    code_.lea(R9, {R9, HostMemory::NONE, 0, (size - 1) << 20}, 8);
+    code_.shrx(RCX, R9, R14, 8);
+    code_.shrx(R9, R8, R15, 4);
+    found = code_.jrcxz();
+  } else {
+    code_.shrx(R9, R8, R15, 4);
+    found = code_.jump_short();
+  }
+  const uint8_t* const slow = jump_to_slow();
+  code_.land(found);
+  code_.load(RCX, {R14, R9, 3, (store ? static_cast<int32_t>(HostPages::TABLE_BYTES) : 0) - 32}, 8);
+  code_.jrcxz_back(slow);
+}
+
+void BlockTranslator::operand(const Op& op, int size, bool store) {
+  effective_address(op, R8);
+  access(op.segment, size, store);
+}
+
+bool BlockTranslator::can_use_stack() const {
+  const SegmentKind kind = segment_kind(kinds_, SS);
+  return kind >= SegmentKind::whole || (kind == SegmentKind::small && !(kinds_ & KINDS_STACK32));
+}
+
+void BlockTranslator::stack_address(int below) {
+  code_.lea(R8, {R12, HostMemory::NONE, 0, -below});
+  if (!(kinds_ & KINDS_STACK32)) code_.zero_extend16(R8, R8);
+}
+
+void BlockTranslator::move_stack(int by) {
+  if (kinds_ & KINDS_STACK32) {
+    code_.lea(R12, {R12, HostMemory::NONE, 0, by});
+  } else {
+    code_.lea(R9, {R12, HostMemory::NONE, 0, by});
+    code_.with_register(0, 0x89, 2, R9, R12);
+  }
+}
+
+int BlockTranslator::register_operand(int number, int size, int scratch) {
+  if (!is_high(number, size)) return HOST_OF[number];
+  code_.rorx(scratch, HOST_OF[number - 4], 8);
+  return scratch;
+}
+
+void BlockTranslator::write_high(int number, int from) {
+  const int reg = HOST_OF[number - 4];
+  code_.rorx(reg, reg, 8);
+  code_.with_register(0, 0x88, 1, from, reg);
+  code_.rorx(reg, reg, 24);
+}
+
+}  // namespace bancada

@@ -1,0 +1,104 @@
+// One block of decoded guest instructions to host code.
+//
+// The host's instruction for a guest's is the same opcode with other registers; what memory operands need comes before
+// it and leaves the flags alone. An instruction that has no translation here is called in the interpreter, or ends
+// the translation when it ends its block.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "code_writer.h"
+#include "translator.h"
+
+namespace bancada {
+
+class BlockTranslator {
+ public:
+  // Host registers of EAX to EDI.
+  static constexpr uint8_t HOST_OF[8] = {RAX, R11, RDX, RBX, R12, RBP, RSI, RDI};
+
+  BlockTranslator(Translator& translator, Translation& translation, CodeWriter& code);
+  void write();
+
+ private:
+  enum class Done : uint8_t {
+    yes,
+    ended,     // and nothing comes after it
+    not_here,  // the interpreter has to do it
+  };
+
+  // -- Instructions: block_translator.cpp, translate_data.cpp, translate_control.cpp
+  Done instruction(const Op& op);
+  Done one_byte(const Op& op);
+  Done two_byte(const Op& op);
+  Done arithmetic(const Op& op);
+  Done arithmetic_immediate(const Op& op);
+  Done same_opcode(const Op& op, int map, uint8_t opcode, bool stores, int immediate_bytes = 0);
+  Done group(const Op& op, int map, uint8_t opcode, int extension, bool stores, int immediate_bytes = 0);
+  Done shift(const Op& op);
+  Done move_immediate(const Op& op);
+  Done move_offset(const Op& op);
+  Done extend(const Op& op);
+  Done load_address(const Op& op);
+  Done push_register(const Op& op);
+  Done push_immediate(const Op& op);
+  Done push_operand(const Op& op);
+  Done pop_register(const Op& op);
+  Done leave(const Op& op);
+  Done jump_if(const Op& op);
+  Done jump(const Op& op);
+  Done call(const Op& op);
+  Done jump_operand(const Op& op, bool call);
+  Done return_near(const Op& op);
+  Done loop(const Op& op);
+  void call_interpreter(const Op& op);
+  void leave_at(const Op& op);
+
+  // -- Operands. Guest-memory operands end up as [RCX + R8].
+  static constexpr HostMemory OPERAND{RCX, R8, 0, 0};
+  bool can_address(unsigned segment, uint32_t address_mask, bool store) const;
+  bool can_address(const Op& op, bool store) const { return can_address(op.segment, op.address_mask, store); }
+  void operand(const Op& op, int size, bool store);          // effective address, then access()
+  void effective_address(const Op& op, int to);              // offset in the segment
+  void access(unsigned segment, int size, bool store);       // offset in R8
+  bool can_use_stack() const;
+  void stack_address(int below);                             // R8: ESP - below, cut to the stack's size
+  void move_stack(int by);
+  int register_operand(int number, int size, int scratch);   // AH to BH come in `scratch`
+  void write_high(int number, int from);                     // AH to BH
+  static bool is_high(int number, int size) { return size == 1 && number >= 4; }
+  void push_value(int from, int size, bool constant, uint32_t value);
+
+  // -- Ways out
+  HostMemory place(const void* member) const;
+  TranslationExit& make_exit(TranslationExit::Kind kind, const Op* op = nullptr);
+  uint8_t* jump_to_slow();             // leaves at the current instruction; returns where the jump stands
+  void go_to(uint32_t eip);            // to a block that is known now
+  void go_to_register();               // EIP in R8
+  void poll();                         // leaves when something wants the run loop; EIP in R8
+  void jump_by_table();
+  bool in_same_page(uint32_t eip) const;
+  uint32_t target(const Op& op) const;
+  bool fits_code_segment(uint32_t eip) const;
+
+  struct Cold {  // code that is rarely needed, written after the rest
+    uint8_t* jump;
+    TranslationExit* exit;
+    bool has_eip;
+    uint32_t eip;
+  };
+  void write_cold();
+
+  Translator& translator_;
+  Interpreter& cpu_;
+  Translation& translation_;
+  const Block& block_;
+  CodeWriter& code_;
+  const uint32_t kinds_;
+  const Op* current_ = nullptr;
+  TranslationExit* slow_exit_ = nullptr;  // of the current instruction
+  std::vector<Cold> cold_;
+};
+
+}  // namespace bancada

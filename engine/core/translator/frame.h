@@ -1,0 +1,20 @@
+// What translated code and the translator tell each other; a part of the Interpreter so that one register reaches
+// all state.
+#pragma once
+
+#include <cstdint>
+
+namespace bancada {
+
+struct TranslatorFrame {
+  uint64_t table = 0;          // r14
+  int64_t left = 0;            // r13: instructions until `end`
+  uint64_t end = 0;            // retired instructions when `left` is 0
+  const void* exit = nullptr;  // r9 at the end: a TranslationExit
+  uint64_t context = 0;        // the current code's, in the high half
+  const void* jumps = nullptr;
+  uint32_t eip = 0;    // r8d at the end: where to go on
+  uint16_t flags = 0;  // high: AH as LAHF leaves it; low: OF
+};
+
+}  // namespace bancada

@@ -1,0 +1,179 @@
+// Jumps, calls and returns, and the ways from block to block.
+#include <cstddef>
+
+#include "../interpreter/block_cache.h"
+#include "../interpreter/interpreter.h"
+#include "block_translator.h"
+
+namespace bancada {
+
+namespace {
+
+constexpr int CONDITION_Z = 4;
+constexpr int CONDITION_NZ = 5;
+
+}  // namespace
+
+uint32_t BlockTranslator::target(const Op& op) const {
+  const uint32_t eip = translation_.eip + op.imm;
+  return op.operand_size == 2 ? eip & 0xFFFF : eip;
+}
+
+bool BlockTranslator::fits_code_segment(uint32_t eip) const {
+  return segment_kind(kinds_, CS) >= SegmentKind::whole || eip < 0x10000;
+}
+
+bool BlockTranslator::in_same_page(uint32_t eip) const {
+  const uint32_t offset = block_.physical & 0xFFF;
+  // Without a wrap of EIP the physical page is the same, however it is mapped.
+  return eip >= translation_.eip ? eip - translation_.eip < 0x1000 - offset : translation_.eip - eip <= offset;
+}
+
+// Leaves when something wants the run loop; the EIP of the target is in R8.
+void BlockTranslator::poll() {
+  code_.load_byte(RCX, place(cpu_.attention_flag()));
+  uint8_t* const goes_on = code_.jrcxz();
+  cold_.push_back({code_.jump(), &make_exit(TranslationExit::Kind::jump), false, 0});
+  code_.land(goes_on);
+}
+
+// To what the table of jumps knows about the EIP in R8.
+void BlockTranslator::jump_by_table() {
+  code_.zero_extend16(R9, R8);
+  code_.load(RCX, place(&cpu_.translator_frame_.jumps), 8);
+  code_.lea(R9, {R9, R9, 0, 0});
+  code_.lea(R9, {RCX, R9, 3, 0}, 8);
+  code_.load(RCX, {R9, HostMemory::NONE, 0, 0}, 8);
+  code_.load(R10, place(&cpu_.translator_frame_.context), 8);
+  code_.lea(RCX, {RCX, R10, 0, 0}, 8);
+  code_.lea(RCX, {RCX, R8, 0, 0}, 8);
+  uint8_t* const known = code_.jrcxz();
+  cold_.push_back({code_.jump(), &make_exit(TranslationExit::Kind::jump), false, 0});
+  code_.land(known);
+  code_.with_memory(0, 0xFF, 4, 4, {R9, HostMemory::NONE, 0, 8});  // JMP [R9 + 8]
+}
+
+void BlockTranslator::go_to(uint32_t eip) {
+  if (in_same_page(eip)) {
+    if (eip <= translation_.eip) {
+      code_.move_constant(R8, eip);
+      poll();
+    }
+    cold_.push_back({code_.jump(), &make_exit(TranslationExit::Kind::link), true, eip});
+    return;
+  }
+  code_.move_constant(R8, eip);
+  if (eip <= translation_.eip) poll();
+  jump_by_table();
+}
+
+void BlockTranslator::go_to_register() {
+  poll();
+  jump_by_table();
+}
+
+BlockTranslator::Done BlockTranslator::jump_if(const Op& op) {
+  const uint32_t taken = target(op);
+  if (!fits_code_segment(taken)) return Done::not_here;
+  uint8_t* const jump = code_.jump_if(op.opcode & 15, nullptr);
+  go_to(translation_.eip + op.offset + op.length);
+  if (!code_.full()) CodeWriter::aim(jump, code_.at());
+  go_to(taken);
+  return Done::ended;
+}
+
+BlockTranslator::Done BlockTranslator::jump(const Op& op) {
+  if (!fits_code_segment(target(op))) return Done::not_here;
+  go_to(target(op));
+  return Done::ended;
+}
+
+BlockTranslator::Done BlockTranslator::call(const Op& op) {
+  if (!fits_code_segment(target(op)) || !can_use_stack()) return Done::not_here;
+  push_value(0, op.operand_size, true, translation_.eip + op.offset + op.length);
+  go_to(target(op));
+  return Done::ended;
+}
+
+// FF /2, FF /4
+BlockTranslator::Done BlockTranslator::jump_operand(const Op& op, bool call) {
+  const int size = op.operand_size;
+  if (size == 4 && segment_kind(kinds_, CS) < SegmentKind::whole) return Done::not_here;
+  if (call && !can_use_stack()) return Done::not_here;
+  if (op.flags & OP_MEMORY) {
+    if (!can_address(op, false)) return Done::not_here;
+    operand(op, size, false);
+    if (size == 2)
+      code_.with_memory(1, 0xB7, 4, R10, OPERAND);
+    else
+      code_.load(R10, OPERAND);
+  } else if (size == 2) {
+    code_.zero_extend16(R10, HOST_OF[op.rm]);
+  } else {
+    code_.move(R10, HOST_OF[op.rm]);
+  }
+  if (call) push_value(0, size, true, translation_.eip + op.offset + op.length);
+  code_.move(R8, R10);
+  go_to_register();
+  return Done::ended;
+}
+
+BlockTranslator::Done BlockTranslator::return_near(const Op& op) {
+  const int size = op.operand_size;
+  if (!can_use_stack() || (size == 4 && segment_kind(kinds_, CS) < SegmentKind::whole)) return Done::not_here;
+  stack_address(0);
+  access(SS, size, false);
+  if (size == 2)
+    code_.with_memory(1, 0xB7, 4, R10, OPERAND);
+  else
+    code_.load(R10, OPERAND);
+  move_stack(size + static_cast<int>(op.imm & 0xFFFF));
+  code_.move(R8, R10);
+  go_to_register();
+  return Done::ended;
+}
+
+// E0 LOOPNE, E1 LOOPE, E2 LOOP, E3 JCXZ
+BlockTranslator::Done BlockTranslator::loop(const Op& op) {
+  const uint32_t taken = target(op);
+  if (!fits_code_segment(taken)) return Done::not_here;
+  const uint32_t next = translation_.eip + op.offset + op.length;
+  const bool wide = op.address_mask == 0xFFFFFFFF;
+  if (op.opcode == 0xE3) {
+    if (wide)
+      code_.move(RCX, R11);
+    else
+      code_.zero_extend16(RCX, R11);
+    uint8_t* const zero = code_.jrcxz();
+    uint8_t* const not_taken = code_.jump();
+    code_.land(zero);
+    go_to(taken);
+    if (!code_.full()) CodeWriter::aim(not_taken, code_.at());
+    go_to(next);
+    return Done::ended;
+  }
+  code_.lea(RCX, {R11, HostMemory::NONE, 0, -1});
+  if (wide) {
+    code_.move(R11, RCX);
+  } else {
+    code_.with_register(0, 0x89, 2, RCX, R11);
+    code_.zero_extend16(RCX, RCX);
+  }
+  uint8_t* const over = code_.jrcxz();
+  uint8_t* on;
+  uint8_t* stop = nullptr;
+  if (op.opcode == 0xE2) {
+    on = code_.jump();
+  } else {
+    stop = code_.jump_if(op.opcode == 0xE1 ? CONDITION_NZ : CONDITION_Z, nullptr);
+    on = code_.jump();
+  }
+  code_.land(over);
+  if (stop != nullptr && !code_.full()) CodeWriter::aim(stop, code_.at());
+  go_to(next);
+  if (!code_.full()) CodeWriter::aim(on, code_.at());
+  go_to(taken);
+  return Done::ended;
+}
+
+}  // namespace bancada

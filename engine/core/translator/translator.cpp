@@ -1,0 +1,389 @@
+#include "translator.h"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <string>
+
+#include "../interpreter/block_cache.h"
+#include "../interpreter/dispatch.h"
+#include "../interpreter/interpreter.h"
+#include "../interpreter/lazy_flags.h"
+#include "block_translator.h"
+#include "code_writer.h"
+
+namespace bancada {
+
+namespace {
+
+constexpr uint64_t MOST_LEFT = uint64_t{1} << 40;  // must stay below 2^44, see the prologue of blocks
+
+Block* block_of(const Op* first) {
+  return reinterpret_cast<Block*>(const_cast<Op*>(first)) - 1;
+}
+
+uint64_t call_interpreter(Interpreter* cpu, const Op* pair) {
+  return cpu->translator()->call(pair);
+}
+
+}  // namespace
+
+const Op* op_call_end(Interpreter& cpu, const Op*) {
+  cpu.translator()->call_ended();
+  return nullptr;
+}
+
+const Op* op_warm(Interpreter& cpu, const Op* op) {
+  return cpu.translator()->warm(op);
+}
+
+const Op* op_translated(Interpreter& cpu, const Op* op) {
+  return cpu.translator()->enter(op);
+}
+
+bool Translator::is_supported() {
+#if defined(__x86_64__) && defined(__linux__)
+  return __builtin_cpu_supports("bmi2");
+#else
+  return false;
+#endif
+}
+
+Translator::Translator(Interpreter& cpu) : cpu_(cpu) {
+  const auto reserve = [](size_t bytes, int protection) {
+    void* memory = mmap(nullptr, bytes, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (memory == MAP_FAILED) {
+      throw HostMemoryError("The host does not give memory for translated code: " +
+                            std::string(std::strerror(errno)) + ".");
+    }
+    return static_cast<uint8_t*>(memory);
+  };
+  jumps_ = reinterpret_cast<Jump*>(reserve(JUMPS * sizeof(Jump), PROT_READ | PROT_WRITE));
+  try {
+    code_ = reserve(CODE_BYTES, PROT_READ | PROT_WRITE | PROT_EXEC);
+  } catch (...) {
+    munmap(jumps_, JUMPS * sizeof(Jump));
+    throw;
+  }
+  const auto inside = reinterpret_cast<uintptr_t>(&cpu_.state_);
+  anchor_ = reinterpret_cast<uint8_t*>((inside & ~uintptr_t{63}) + 64 + 44);
+  cpu_.translator_frame_.jumps = jumps_;
+  write_trampolines();
+}
+
+Translator::~Translator() {
+  munmap(code_, CODE_BYTES);
+  munmap(jumps_, JUMPS * sizeof(Jump));
+}
+
+// -- Into host code and out of it ------------------------------------------------------------------------------
+
+void Translator::write_trampolines() {
+  CodeWriter code(code_, code_ + 4096);
+  const auto place = [this](const void* member) {
+    return HostMemory{R15, HostMemory::NONE, 0,
+                      static_cast<int32_t>(reinterpret_cast<const uint8_t*>(member) - anchor_)};
+  };
+  TranslatorFrame& frame = cpu_.translator_frame_;
+  const auto load_guest = [&] {
+    code.with_memory(1, 0xB7, 4, RAX, place(&frame.flags));
+    code.byte(0x04);  // ADD AL, 7Fh: 1 + 7Fh overflows
+    code.byte(0x7F);
+    code.byte(0x9E);  // SAHF
+    for (int i = 0; i < 8; ++i) code.load(BlockTranslator::HOST_OF[i], place(&cpu_.state_.gpr[static_cast<size_t>(i)]));
+  };
+  const auto store_guest = [&] {
+    for (int i = 0; i < 8; ++i) {
+      code.store(place(&cpu_.state_.gpr[static_cast<size_t>(i)]), BlockTranslator::HOST_OF[i]);
+    }
+    code.byte(0x9F);                         // LAHF
+    code.with_register(1, 0x90, 1, 0, RAX);  // SETO AL
+    code.store(place(&frame.flags), RAX, 2);
+    code.store(place(&frame.left), R13, 8);
+  };
+  static constexpr int SAVED[] = {RBX, RBP, R12, R13, R14, R15};
+  const auto return_to_host = [&] {
+    code.lea(RSP, {RSP, HostMemory::NONE, 0, 8}, 8);
+    for (int i = 5; i >= 0; --i) {
+      if (SAVED[i] >= 8) code.byte(0x41);
+      code.byte(static_cast<uint8_t>(0x58 | (SAVED[i] & 7)));
+    }
+    code.byte(0xC3);
+  };
+
+  // void enter(anchor, code)
+  enter_code_ = code.at();
+  for (const int reg : SAVED) {
+    if (reg >= 8) code.byte(0x41);
+    code.byte(static_cast<uint8_t>(0x50 | (reg & 7)));
+  }
+  code.lea(RSP, {RSP, HostMemory::NONE, 0, -8}, 8);
+  code.move64(R15, RDI);
+  code.move64(R10, RSI);
+  code.load(R13, place(&frame.left), 8);
+  code.load(R14, place(&frame.table), 8);
+  load_guest();
+  code.with_register(0, 0xFF, 4, 4, R10);  // JMP R10
+
+  leave_code_ = code.at();
+  store_guest();
+  code.store(place(&frame.exit), R9, 8);
+  code.store(place(&frame.eip), R8);
+  return_to_host();
+
+  leave_bare_code_ = code.at();
+  return_to_host();
+
+  // Called with the pair in r9; 0 in rcx when the translation goes on.
+  call_code_ = code.at();
+  store_guest();
+  code.lea(RSP, {RSP, HostMemory::NONE, 0, -8}, 8);
+  code.move_constant64(RDI, reinterpret_cast<uint64_t>(&cpu_));
+  code.move64(RSI, R9);
+  code.move_constant64(RAX, reinterpret_cast<uint64_t>(&call_interpreter));
+  code.with_register(0, 0xFF, 4, 2, RAX);  // CALL RAX
+  code.lea(RSP, {RSP, HostMemory::NONE, 0, 8}, 8);
+  code.move64(RCX, RAX);
+  code.load(R13, place(&frame.left), 8);
+  load_guest();
+  code.byte(0xC3);
+
+  next_ = first_free_ = code.at();
+}
+
+void Translator::take_flags() {
+  const uint16_t flags = cpu_.translator_frame_.flags;
+  cpu_.set_status_flags((flags >> 8 & (FLAG_SF | FLAG_ZF | FLAG_AF | FLAG_PF | FLAG_CF)) | (flags & 1 ? FLAG_OF : 0));
+}
+
+void Translator::give_flags() {
+  const uint32_t flags = status_flags(cpu_);
+  cpu_.translator_frame_.flags = static_cast<uint16_t>((flags & 0xFF) << 8 | (flags & FLAG_OF ? 1 : 0));
+}
+
+// -- Contexts ------------------------------------------------------------------------------------------------------
+
+uint32_t Translator::segment_kinds() const {
+  const auto kind = [](uint64_t span, uint32_t base) {
+    if (span > 0xFFFFFFFF) return base == 0 ? SegmentKind::flat : SegmentKind::whole;
+    return span >= 0x10000 ? SegmentKind::small : SegmentKind::checked;
+  };
+  uint32_t kinds = cpu_.stack_mask_ == 0xFFFFFFFF ? KINDS_STACK32 : 0;
+  for (unsigned i = ES; i <= GS; ++i) {
+    const Segment& segment = cpu_.state_.seg[i];
+    uint64_t span = std::min(segment.read_span, segment.write_span);
+    if (i == CS) {
+      span = cpu_.code_span_ == 0x10000 || cpu_.code_span_ > 0xFFFFFFFF ? cpu_.code_span_ : 0;
+      if (segment.read_span == span) kinds |= KINDS_CS_READABLE;
+    }
+    kinds |= static_cast<uint32_t>(kind(span, segment.base)) << (i * 2);
+  }
+  return kinds;
+}
+
+void Translator::context_changed() {
+  kinds_ = segment_kinds();
+  const ContextKey key{cpu_.fetch_context_, cpu_.state_.seg[CS].base, kinds_};
+  Context& context = contexts_[(key.fetch_context * 7 ^ key.base >> 4 ^ key.kinds) % CONTEXTS];
+  if (context.number == 0 || context.key != key) {
+    context = {key, next_context_};
+    if (++next_context_ == 0) {
+      std::memset(contexts_, 0, sizeof contexts_);
+      std::memset(static_cast<void*>(jumps_), 0, JUMPS * sizeof(Jump));
+      context = {key, 1};
+      next_context_ = 2;
+    }
+  }
+  cpu_.translator_frame_.context = static_cast<uint64_t>(context.number) << 32;
+}
+
+// -- Blocks ----------------------------------------------------------------------------------------------------------
+
+void Translator::block_decoded(Block* block) {
+  block->first = block->ops[0].fn;
+  block->ops[0].fn = op_warm;
+  block->heat = 0;
+  block->translation = nullptr;
+}
+
+void Translator::block_dropped(Block* block) {
+  Translation* const translation = block->translation;
+  if (translation == nullptr) return;
+  block->translation = nullptr;
+  block->back_off = static_cast<uint8_t>(std::min<uint32_t>(block->back_off + 1u, MOST_BACK_OFF));
+  ++counters_.drops;
+  for (const Translation::Link& link : translation->links_here) CodeWriter::aim(link.site, link.unlinked);
+  translation->links_here.clear();
+  translation->code[0] = 0xE9;
+  CodeWriter::aim(translation->code + 1, translation->gone);
+}
+
+void Translator::all_blocks_dropped() {
+  for (const std::unique_ptr<Translation>& translation : translations_) {
+    if (translation->block != nullptr) translation->block->translation = nullptr;
+  }
+  drop_all_code();
+}
+
+void Translator::drop_all_code() {
+  for (const std::unique_ptr<Translation>& translation : translations_) {
+    Block* const block = translation->block;
+    if (block->translation != translation.get()) continue;
+    block->translation = nullptr;
+    if (block->live) block->ops[0].fn = op_warm;
+    block->heat = 0;
+  }
+  translations_.clear();
+  std::memset(static_cast<void*>(jumps_), 0, JUMPS * sizeof(Jump));
+  next_ = first_free_;
+  ++counters_.flushes;
+}
+
+const Op* Translator::warm(const Op* op) {
+  Block* const block = block_of(op);
+  if (++block->heat < HEAT << block->back_off) return block->first(cpu_, op);
+  block->heat = 0;
+  if (segment_kind(kinds_, CS) == SegmentKind::checked || translate(block) == nullptr) return block->first(cpu_, op);
+  return enter(op);
+}
+
+Translation* Translator::translate(Block* block) {
+  if (static_cast<size_t>(code_ + CODE_BYTES - next_) < MOST_BLOCK_BYTES) drop_all_code();
+  auto translation = std::make_unique<Translation>();
+  translation->block = block;
+  translation->eip = cpu_.block_eip_;
+  translation->kinds = kinds_;
+  translation->count = block->count;
+  CodeWriter code(next_, next_ + MOST_BLOCK_BYTES);
+  BlockTranslator(*this, *translation, code).write();
+  if (code.full()) return nullptr;
+  ++counters_.translations;
+  counters_.bytes += static_cast<uint64_t>(code.at() - next_);
+  next_ = reinterpret_cast<uint8_t*>((reinterpret_cast<uintptr_t>(code.at()) + 15) & ~uintptr_t{15});
+  block->translation = translation.get();
+  block->ops[0].fn = op_translated;
+  translations_.push_back(std::move(translation));
+  return block->translation;
+}
+
+// The translation at `eip` in the current context, if the way there is known.
+Translation* Translator::find(uint32_t eip) {
+  const uint32_t linear = cpu_.state_.seg[CS].base + eip;
+  const Interpreter::JumpEntry& entry = cpu_.jumps_[jump_index(linear)];
+  if (entry.key != (linear | static_cast<uint64_t>(cpu_.fetch_context_) << 32)) return nullptr;
+  Translation* const translation = entry.block->translation;
+  if (translation == nullptr || !fits(*translation, eip)) return nullptr;
+  return static_cast<uint64_t>(eip) + entry.block->length <= cpu_.code_span_ ? translation : nullptr;
+}
+
+const Op* Translator::enter(const Op* first) {
+  Block* const block = block_of(first);
+  Translation* target = block->translation;
+  if (!fits(*target, cpu_.block_eip_)) {
+    // The same bytes by another way. When that is the rule by now, they are translated for it.
+    if (++block->heat >= HEAT << block->back_off && segment_kind(kinds_, CS) != SegmentKind::checked) {
+      block_dropped(block);
+      block->ops[0].fn = op_warm;
+      block->heat = 0;
+    }
+    return block->first(cpu_, first);
+  }
+  TranslatorFrame& frame = cpu_.translator_frame_;
+  const uint64_t room = cpu_.limit_ > cpu_.retired_base_ ? cpu_.limit_ - cpu_.retired_base_ : 0;
+  frame.left = static_cast<int64_t>(std::min(room, MOST_LEFT));
+  frame.end = cpu_.retired_base_ + static_cast<uint64_t>(frame.left);
+  frame.table = reinterpret_cast<uint64_t>(pages_.table(cpu_.tlb_set_)) + 32;
+  give_flags();
+  const auto run = reinterpret_cast<void (*)(uint8_t*, const uint8_t*)>(enter_code_);
+  for (;;) {
+    ++counters_.entries;
+    run(anchor_, target->code);
+    const auto* exit = static_cast<const TranslationExit*>(frame.exit);
+    const uint64_t retired = frame.end - static_cast<uint64_t>(frame.left);
+    using Kind = TranslationExit::Kind;
+    switch (exit->kind) {
+      case Kind::instruction: {
+        ++counters_.bails;
+        take_flags();
+        const Op* const op = exit->op;
+        cpu_.retired_base_ = retired - exit->from->count;
+        cpu_.block_eip_ = exit->from->eip;
+        cpu_.current_ = op;
+        return op == exit->from->block->ops ? exit->from->block->first(cpu_, op) : op->fn(cpu_, op);
+      }
+      case Kind::after_call:
+        cpu_.current_ = exit->op;
+        return exit->op->fn(cpu_, exit->op);
+      case Kind::left_block:
+        return nullptr;
+      case Kind::budget:
+        take_flags();
+        cpu_.retired_base_ = retired;
+        cpu_.state_.eip = exit->from->eip;
+        cpu_.be_idle();
+        return nullptr;
+      case Kind::jump:
+      case Kind::link:
+        break;
+    }
+    cpu_.retired_base_ = retired;
+    target = cpu_.attention() ? nullptr : find(frame.eip);
+    if (target == nullptr) {
+      take_flags();
+      return go_to(cpu_, frame.eip);
+    }
+    if (exit->kind == Kind::link) {
+      ++counters_.links;
+      CodeWriter::aim(exit->site, target->code);
+      target->links_here.push_back({exit->site, exit->unlinked});
+    } else {
+      ++counters_.jumps;
+      jumps_[frame.eip % JUMPS] = {~(frame.eip + frame.context) + 1, target->code};
+    }
+  }
+}
+
+uint64_t Translator::call(const Op* pair) {
+  ++counters_.calls;
+  TranslatorFrame& frame = cpu_.translator_frame_;
+  const auto* translation = static_cast<const Translation*>(pair[1].extra);
+  take_flags();
+  const uint64_t start = frame.end - static_cast<uint64_t>(frame.left) - translation->count;
+  const uint64_t limit = cpu_.limit_;
+  const uint32_t context = cpu_.fetch_context_;
+  cpu_.retired_base_ = start;
+  cpu_.block_eip_ = translation->eip;
+  call_ended_ = false;
+#if defined(__OPTIMIZE__) && !defined(BANCADA_SANITIZE)
+  cpu_.current_ = pair;
+  pair->fn(cpu_, pair);
+#else
+  for (const Op* op = pair; op != nullptr;) {
+    cpu_.current_ = op;
+    op = op->fn(cpu_, op);
+  }
+#endif
+  if (!call_ended_) {
+    call_exit_ = {TranslationExit::Kind::left_block, nullptr};
+    frame.exit = &call_exit_;
+    return 1;
+  }
+  const Block* const block = translation->block;
+  if (!block->live) {
+    call_exit_ = {TranslationExit::Kind::after_call, nullptr, block->ops + pair->position + 1};
+    frame.exit = &call_exit_;
+    return 1;
+  }
+  frame.left -= static_cast<int64_t>(cpu_.retired_base_ - start);  // repetitions count, each of them
+  if (cpu_.limit_ != limit || cpu_.fetch_context_ != context) {
+    // Something wants the run loop, or code is mapped anew: the next block is not begun.
+    frame.end -= static_cast<uint64_t>(frame.left);
+    frame.left = 0;
+  }
+  give_flags();
+  return 0;
+}
+
+}  // namespace bancada

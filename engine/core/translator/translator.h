@@ -1,0 +1,170 @@
+// The translator: guest code that runs often becomes host code.
+//
+// It works on the interpreter's blocks. A block that was entered often enough is translated, and its first handler
+// is exchanged for one that enters the translation. Host code leads from block to block by itself; it comes back to
+// the interpreter at any instruction that needs it, with all guest state in place: the interpreter then carries out
+// that instruction and goes on until it meets a translated block again. So every rare case (devices, faults, page
+// crossings, code that changes, system instructions) has one implementation, the interpreter's.
+//
+// Registers while host code runs:
+//   eax edx ebx ebp esi edi   the guest's own, in the host's registers of the same names
+//   r11d, r12d                ECX, ESP: RCX is what JRCXZ tests, RSP is the host's
+//   host flags                the guest's six status flags, always
+//   rcx, r8, r9, r10          scratch
+//   r13                       instructions left before the run loop must be entered
+//   r14                       HostPages table of the current privilege, plus 32: also a count of 32 for SHRX
+//   r15                       inside the Interpreter, at an address that ends in 44: also a count of 12 (44) for SHRX
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <vector>
+
+#include "../interpreter/op.h"
+#include "frame.h"
+#include "host_pages.h"
+
+namespace bancada {
+
+class Interpreter;
+struct Translation;
+
+// What translated code takes for granted about a segment register while it runs.
+enum class SegmentKind : uint8_t {
+  checked,  // a limit that needs a look: left to the interpreter
+  small,    // 64 KiB and more, readable and writable: real and V86 modes
+  whole,    // 4 GiB, readable and writable
+  flat,     // the same with base 0
+};
+
+// Segment kinds as one number: two bits for each register, and these.
+constexpr uint32_t KINDS_CS_READABLE = 1u << 12;
+constexpr uint32_t KINDS_STACK32 = 1u << 13;
+constexpr SegmentKind segment_kind(uint32_t kinds, unsigned segment) {
+  return static_cast<SegmentKind>(kinds >> (segment * 2) & 3);
+}
+
+// Why translated code ends. Its address comes in TranslatorFrame::exit.
+struct TranslationExit {
+  enum class Kind : uint8_t {
+    instruction,  // `op` is the interpreter's; what comes after it, too
+    jump,         // on to TranslatorFrame::eip
+    link,         // the same, and the way there will always be the same: aim `site` at it
+    budget,       // the block was not begun
+    after_call,   // registers and flags are in place; `op` is next
+    left_block,   // registers, flags and EIP are in place
+  };
+  Kind kind;
+  Translation* from;
+  const Op* op = nullptr;
+  uint8_t* site = nullptr;      // displacement of a jump
+  uint8_t* unlinked = nullptr;  // where it leads as long as it is not linked
+};
+
+// The host code of one block, good for one EIP and one set of segment kinds.
+struct Translation {
+  Block* block;
+  uint32_t eip;
+  uint32_t kinds;
+  uint32_t count;  // instructions
+  uint8_t* code = nullptr;
+  uint8_t* gone = nullptr;  // what `code` jumps to once the block was dropped
+  std::deque<TranslationExit> exits;
+  std::vector<std::unique_ptr<Op[]>> calls;  // pairs: an instruction that the interpreter carries out, the way back
+  struct Link {
+    uint8_t* site;
+    uint8_t* unlinked;
+  };
+  std::vector<Link> links_here;
+};
+
+struct TranslatorCounters {
+  uint64_t translations = 0, bytes = 0, entries = 0, bails = 0, calls = 0, links = 0, jumps = 0, drops = 0, flushes = 0;
+};
+
+class Translator {
+ public:
+  // Whether this host can run translated code: an x86-64 processor with BMI2.
+  static bool is_supported();
+
+  // Throws HostMemoryError.
+  explicit Translator(Interpreter& cpu);
+  ~Translator();
+  Translator(const Translator&) = delete;
+  Translator& operator=(const Translator&) = delete;
+
+  // -- From the interpreter
+  void block_decoded(Block* block);
+  void block_dropped(Block* block);
+  void all_blocks_dropped();
+  // The mapping of code, CS, a segment's kind or the privilege changed.
+  void context_changed();
+  HostPages& pages() { return pages_; }
+  const TranslatorCounters& counters() const { return counters_; }
+
+  // -- From handlers
+  const Op* warm(const Op* op);
+  const Op* enter(const Op* op);
+  // One instruction of a translation, by the interpreter; 0: go on.
+  uint64_t call(const Op* pair);
+  void call_ended() { call_ended_ = true; }
+
+ private:
+  friend class BlockTranslator;
+
+  struct Jump {
+    uint64_t key;  // minus (EIP and context)
+    const uint8_t* code;
+  };
+  struct ContextKey {
+    uint32_t fetch_context, base, kinds;
+    bool operator==(const ContextKey&) const = default;
+  };
+  struct Context {
+    ContextKey key;
+    uint32_t number;
+  };
+  static constexpr uint32_t JUMPS = 1u << 16;
+  static constexpr uint32_t CONTEXTS = 64;
+  static constexpr size_t CODE_BYTES = 32u << 20;
+  static constexpr size_t MOST_BLOCK_BYTES = 1u << 15;
+  static constexpr uint32_t HEAT = 20;
+  static constexpr uint32_t MOST_BACK_OFF = 12;
+
+  void write_trampolines();
+  Translation* translate(Block* block);
+  void drop_all_code();
+  uint32_t segment_kinds() const;
+  Translation* find(uint32_t eip);
+  void take_flags();
+  void give_flags();
+  bool fits(const Translation& translation, uint32_t eip) const {
+    return translation.eip == eip && translation.kinds == kinds_;
+  }
+
+  Interpreter& cpu_;
+  HostPages pages_;
+  uint8_t* code_ = nullptr;
+  uint8_t* first_free_ = nullptr;  // after the trampolines
+  uint8_t* next_ = nullptr;
+  uint8_t* anchor_ = nullptr;  // r15
+  uint8_t* enter_code_ = nullptr;
+  uint8_t* leave_code_ = nullptr;
+  uint8_t* leave_bare_code_ = nullptr;
+  uint8_t* call_code_ = nullptr;
+  Jump* jumps_ = nullptr;
+  Context contexts_[CONTEXTS] = {};
+  uint32_t next_context_ = 1;
+  uint32_t kinds_ = 0;
+  bool call_ended_ = false;
+  TranslationExit call_exit_{};
+  std::vector<std::unique_ptr<Translation>> translations_;
+  TranslatorCounters counters_;
+};
+
+const Op* op_warm(Interpreter& cpu, const Op* op);
+const Op* op_translated(Interpreter& cpu, const Op* op);
+const Op* op_call_end(Interpreter& cpu, const Op* op);
+
+}  // namespace bancada
