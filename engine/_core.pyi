@@ -166,8 +166,8 @@ class Interpreter(Vcpu):
     @staticmethod
     def can_translate() -> bool:
         """Whether this host can run translated code."""
-    def use_translator(self) -> None:
-        """From now on code that runs often is translated. Raises HostMemoryError."""
+    def use_translator(self, heat: int = 20) -> None:
+        """From now on code that runs often is translated: blocks entered ``heat`` times. Raises HostMemoryError."""
     @property
     def translator_counters(self) -> dict[str, int]:
         """What the translator did so far; empty without one."""

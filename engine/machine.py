@@ -353,6 +353,7 @@ class Machine:
             "instructions": board.cpu.retired,
             "guest_ns": board.clock.now_ns,
             "accelerator": board.accelerator,
+            "translator": board.cpu.translator_counters,
             "unclaimed_accesses": board.bus.unclaimed_accesses,
             "bus": {name: {"reads": reads, "writes": writes} for name, reads, writes in board.bus.counters()},
         }

@@ -20,10 +20,10 @@
 #include "cpu_model.h"
 #include "handler_failure.h"
 #include "interpreter/interpreter.h"
-#include "translator/translator.h"
 #include "physical_memory.h"
 #include "post_code_port.h"
 #include "python_calls.h"
+#include "translator/translator.h"
 #include "vcpu.h"
 
 namespace nb = nanobind;
@@ -511,7 +511,7 @@ void bind_machine(nb::module_& module) {
           },
           "memory"_a, "bus"_a, "clock"_a, "cpu_model"_a, nb::keep_alive<1, 2>(), nb::keep_alive<1, 3>(),
           nb::keep_alive<1, 4>())
-      .def("use_translator", &Interpreter::use_translator)
+      .def("use_translator", &Interpreter::use_translator, "heat"_a = Translator::DEFAULT_HEAT)
       .def_prop_ro("translator_counters", &translator_counters)
       .def_static("can_translate", &Translator::is_supported);
 }

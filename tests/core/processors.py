@@ -20,6 +20,17 @@ GDT, IDT, HANDLERS, MEMORY_BYTES = 0x1000, 0x1800, 0x2000, 0x100000
 SIGNAL_VECTORS = {8: (0, 16, 19), 4: (6,), 5: (1, 3), 11: (12, 13, 14), 7: (12, 13, 17)}
 
 
+# What make_processor() makes; set by conftest.py.
+accelerator = "interpreter"
+
+
+def make_processor(memory: _core.PhysicalMemory, bus: _core.Bus, clock: _core.Clock, model: str) -> _core.Interpreter:
+    cpu = _core.Interpreter(memory, bus, clock, model)
+    if accelerator == "translator":
+        cpu.use_translator(heat=1)
+    return cpu
+
+
 @dataclass
 class Outcome:
     """What is left after a stream: ``fault`` is the exception's vectors (empty: it ran to its end)."""
@@ -37,13 +48,13 @@ class Outcome:
 class OurProcessor:
     """A processor of the native core, alone with its memory: flat 32-bit protected mode, or real mode."""
 
-    def __init__(self, bits: int = 32, kind: str = "Interpreter", model: str = "pentium-pro", cr4: int = 0) -> None:
+    def __init__(self, bits: int = 32, model: str = "pentium-pro", cr4: int = 0) -> None:
         self.bits, self.cr4 = bits, cr4
         self.memory = _core.PhysicalMemory(MEMORY_BYTES, 0)
         self.memory.map_backed(0, MEMORY_BYTES, 0, self.memory.PAGE_READ | self.memory.PAGE_WRITE)
         self.bus = _core.Bus(self.memory)
         self.clock = _core.Clock("instructions", 10)
-        self.cpu = getattr(_core, kind)(self.memory, self.bus, self.clock, model)
+        self.cpu = make_processor(self.memory, self.bus, self.clock, model)
         self.cpu.reset()
         self._write_tables()
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from engine import _core
+from tests.core.processors import make_processor
 
 GDT, IDT, HANDLERS, TSS, CODE, STACK, INNER_STACK, SCRATCH = (
     0x1000,
@@ -101,7 +102,7 @@ class ProtectedRig:
         self.memory.map_backed(0, MEMORY_BYTES, 0, self.memory.PAGE_READ | self.memory.PAGE_WRITE)
         self.bus = _core.Bus(self.memory)
         self.clock = _core.Clock("instructions", 10)
-        self.cpu = _core.Interpreter(self.memory, self.bus, self.clock, model)
+        self.cpu = make_processor(self.memory, self.bus, self.clock, model)
         self.wires: list[bool] = []
         self.cpu.set_wires(acknowledge_interrupt=lambda: 0x40, on_kick=lambda: None, ferr=self.wires.append)
         self.entries: dict[int, int] = {}

@@ -15,6 +15,7 @@ import pytest
 
 from engine import _core
 from engine.config import DEFAULT_CPU_MODEL
+from tests.core.processors import make_processor
 from tests.core.protected_rig import (
     CODE0,
     CODE3,
@@ -59,7 +60,7 @@ class Noise:
         self.memory.map_backed(0, MEMORY_BYTES, 0, self.memory.PAGE_READ | self.memory.PAGE_WRITE)
         self.bus = _core.Bus(self.memory)
         self.clock = _core.Clock("instructions", 10)
-        self.cpu = _core.Interpreter(self.memory, self.bus, self.clock, model)
+        self.cpu = make_processor(self.memory, self.bus, self.clock, model)
         self.cpu.set_wires(lambda: 0x20, lambda: None, lambda level: None)
         chance = self._chance
         self.memory.write(0, chance.randbytes(MEMORY_BYTES))

@@ -166,7 +166,7 @@ const Op* op_multiply(Interpreter& cpu, const Op* op) {
     overflow = product >> (sizeof(T) * 8) != 0;
   }
   set_halves<T>(cpu, static_cast<T>(product), static_cast<T>(product >> (sizeof(T) * 8)));
-  set_shift_flags<T>(cpu, static_cast<T>(product), overflow, overflow);
+  cpu.set_status_flags(overflow ? FLAG_CF | FLAG_OF : 0);  // the others are undefined
   return NEXT(cpu, op);
 }
 

@@ -46,9 +46,11 @@ bool BlockCache::CodePage::is_marked(uint32_t first, uint32_t length) const {
 BlockCache::BlockCache(Interpreter& cpu) : cpu_(cpu), arena_(new uint8_t[ARENA_BYTES]) {}
 
 Block* BlockCache::find(uint32_t physical, uint8_t mode) {
+  Block*& recent = recent_[(physical ^ physical >> 14) % RECENT];
+  if (recent != nullptr && recent->live && recent->physical == physical && recent->mode == mode) return recent;
   const auto found = by_address_.find(key_of(physical, mode));
-  if (found == by_address_.end()) return decode(physical, mode, nullptr);
-  return found->second->live ? found->second : decode(physical, mode, found->second);
+  if (found == by_address_.end()) return recent = decode(physical, mode, nullptr);
+  return recent = found->second->live ? found->second : decode(physical, mode, found->second);
 }
 
 Block* BlockCache::decode(uint32_t physical, uint8_t mode, Block* old) {
@@ -169,6 +171,7 @@ void BlockCache::drop_all() {
   pages_.clear();
   last_page_ = nullptr;
   by_address_.clear();
+  recent_.fill(nullptr);
   used_ = 0;
 }
 

@@ -68,6 +68,8 @@ class BlockCache {
   std::unique_ptr<uint8_t[]> arena_;
   size_t used_ = 0;
   std::unordered_map<uint64_t, Block*> by_address_;
+  static constexpr uint32_t RECENT = 1u << 14;
+  std::array<Block*, RECENT> recent_{};  // what find() gave last, by address
   std::unordered_map<uint32_t, CodePage> pages_;
   // The page looked up last; nullptr: none.
   uint32_t last_number_ = 0;

@@ -230,10 +230,6 @@ bool may_lock(const Op& op, bool two_byte) {
   }
 }
 
-const Op* op_too_long(Interpreter& cpu, const Op*) {
-  cpu.fault(VECTOR_GP, 0);
-}
-
 // Reads bytes of one instruction; past the end of what there is, `short_` is set and zeros come.
 class Bytes {
  public:
@@ -532,6 +528,10 @@ Choice two_byte_choice(Op& op, uint8_t mandatory_prefix, const CpuFacts& facts) 
 }
 
 }  // namespace
+
+const Op* op_too_long(Interpreter& cpu, const Op*) {
+  cpu.fault(VECTOR_GP, 0);
+}
 
 const Op* op_undefined(Interpreter& cpu, const Op*) {
   cpu.fault(VECTOR_UD);

@@ -24,6 +24,7 @@ inline const Op* chain(Interpreter& cpu, const Op* op) {
 const Op* op_continue(Interpreter& cpu, const Op* op);  // after a block's last instruction
 const Op* op_refetch(Interpreter& cpu, const Op* op);   // the bytes of this instruction changed: decode it anew
 const Op* op_undefined(Interpreter& cpu, const Op* op);
+const Op* op_too_long(Interpreter& cpu, const Op* op);  // more than 15 bytes
 
 inline uint32_t jump_index(uint32_t linear) {
   return (linear ^ (linear >> 12)) & (Interpreter::JUMP_ENTRIES - 1);

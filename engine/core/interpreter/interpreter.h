@@ -23,6 +23,7 @@
 #include <csetjmp>
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "../bus.h"
 #include "../clock.h"
@@ -62,8 +63,9 @@ class Interpreter final : public Vcpu, private MemoryObserver {
   bool read_linear(uint32_t linear, void* to, uint32_t length) override;
   bool write_linear(uint32_t linear, const void* from, uint32_t length) override;
 
-  // From now on code that runs often is translated. Between runs only. Throws HostMemoryError.
-  void use_translator();
+  // From now on code that runs often is translated: blocks entered `heat` times. Between runs only. Throws
+  // HostMemoryError.
+  void use_translator(uint32_t heat);
   Translator* translator() const { return translator_.get(); }  // or nullptr
 
   // ---- For handlers -------------------------------------------------------------------------------------
@@ -244,6 +246,9 @@ class Interpreter final : public Vcpu, private MemoryObserver {
   };
   static constexpr uint32_t FETCH_ENTRIES = 64;
   FetchEntry fetches_[FETCH_ENTRIES] = {};
+  // The linear pages that code was fetched from since code_mappings_changed(): the others' mappings concern no jump.
+  std::bitset<1u << 20> fetched_;
+  std::vector<uint32_t> fetched_pages_;
   const void* attention_flag() const { return &attention_; }
   bool attention() const { return attention_.load(std::memory_order_relaxed); }
   // A device was called in the middle of an instruction: if it wants anything, see to it after the instruction.

@@ -232,7 +232,9 @@ void Interpreter::flush_tlb_page(uint32_t linear) {
       }
     }
   }
-  code_mappings_changed();
+  bool had_code = false;
+  for (uint32_t i = 0; i < pages && !had_code; ++i) had_code = fetched_[(first >> 12) + i];
+  if (had_code) code_mappings_changed();
 }
 
 void Interpreter::load_cr0(uint32_t value) {

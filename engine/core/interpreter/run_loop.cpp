@@ -16,6 +16,7 @@ namespace {
 
 // Realtime: how many instructions may go by before the clock is looked at again. About 20 us.
 constexpr uint64_t REALTIME_SLICE = 4096;
+constexpr uint64_t TRANSLATED_SLICE = 16384;
 constexpr uint64_t LONGEST_SLEEP_NS = 100'000'000;
 constexpr uint32_t DR6_BS = 1u << 14;
 
@@ -97,6 +98,8 @@ void Interpreter::segments_changed() {
 
 void Interpreter::code_mappings_changed() {
   mapping_generation_ = (mapping_generation_ + 1) & 0x3FFFFFFF;
+  for (const uint32_t page : fetched_pages_) fetched_[page] = false;
+  fetched_pages_.clear();
   segments_changed();
 }
 
@@ -117,10 +120,10 @@ void Interpreter::map_changed() {
   flush_tlb(false);
 }
 
-void Interpreter::use_translator() {
+void Interpreter::use_translator(uint32_t heat) {
   if (translator_) return;
   blocks_->drop_all();
-  translator_ = std::make_unique<Translator>(*this);
+  translator_ = std::make_unique<Translator>(*this, heat);
   flush_tlb(false);
 }
 
@@ -227,7 +230,7 @@ ExitReason Interpreter::loop(uint64_t stop_at) {
 // Sets how far guest code may run before the clock is looked at again.
 void Interpreter::plan_clock_check() {
   if (clock_.mode() == ClockMode::realtime) {
-    clock_check_at_ = retired_base_ + REALTIME_SLICE;
+    clock_check_at_ = retired_base_ + (translator_ ? TRANSLATED_SLICE : REALTIME_SLICE);
     return;
   }
   const uint64_t deadline = clock_.next_deadline_ns();
@@ -269,6 +272,10 @@ uint32_t Interpreter::fetch(uint32_t linear) {
   if (entry.page != page || entry.context != fetch_context_) {
     const uint32_t physical = translate(linear, Access::fetch, user_);
     entry = {page, fetch_context_, physical & PAGE_MASK};
+    if (!fetched_[page >> 12]) {
+      fetched_[page >> 12] = true;
+      fetched_pages_.push_back(page >> 12);
+    }
   }
   return entry.physical | (linear & ~PAGE_MASK);
 }

@@ -1,4 +1,5 @@
 // Loads and stores of segment registers (SDM vol. 3, 3.4; vol. 2: MOV, PUSH, POP, LDS and kin).
+#include "../translator/translator.h"
 #include "decode_groups.h"
 #include "descriptor.h"
 #include "dispatch.h"
@@ -27,7 +28,11 @@ void Interpreter::load_segment(SegmentRegister segment, uint16_t selector) {
     mark_accessed(*this, descriptor);
     state_.seg[segment] = descriptor.segment(selector);
   }
-  if (segment == SS) segments_changed();
+  if (segment == SS) {
+    segments_changed();
+  } else if (translator_) {
+    translator_->context_changed();
+  }
 }
 
 namespace {

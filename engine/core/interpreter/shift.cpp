@@ -1,4 +1,5 @@
-// Shifts and rotates (SDM vol. 1, 7.3.6). Flags that the architecture leaves undefined follow what processors do.
+// Shifts and rotates (SDM vol. 1, 7.3.6). Of the flags that the architecture leaves undefined, AF is cleared and OF
+// follows the rule for a count of 1.
 #include "dispatch.h"
 #include "lazy_flags.h"
 #include "memory_access.h"
@@ -50,7 +51,7 @@ T shift(Interpreter& cpu, T value, uint32_t count) {
   } else if constexpr (K == SHR) {
     const auto result = static_cast<T>(count < bits ? value >> count : 0);
     const bool cf = count <= bits && (static_cast<uint64_t>(value) >> (count - 1) & 1);
-    set_shift_flags<T>(cpu, result, cf, value & top);
+    set_shift_flags<T>(cpu, result, cf, count == 1 && (value & top));
     return result;
   } else {
     const auto wide = static_cast<int64_t>(static_cast<int32_t>(extend(value)));

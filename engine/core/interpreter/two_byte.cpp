@@ -104,9 +104,7 @@ const Op* op_bit_register(Interpreter& cpu, const Op* op) {
 template <bool Forward, typename T, bool Memory>
 const Op* op_bit_scan(Interpreter& cpu, const Op* op) {
   const T value = read_operand<T, Memory>(cpu, op);
-  // The other flags keep what they were.
-  const uint32_t others = status_flags(cpu) & ~FLAG_ZF;
-  cpu.set_status_flags(others | (value == 0 ? FLAG_ZF : 0));
+  cpu.set_status_flags(value == 0 ? FLAG_ZF : 0);  // the others are undefined
   if (value != 0) {
     const int place = Forward ? std::countr_zero(value) : static_cast<int>(sizeof(T) * 8) - 1 - std::countl_zero(value);
     set_register<T>(cpu, op->reg, static_cast<T>(place));
@@ -124,7 +122,7 @@ const Op* op_signed_multiply(Interpreter& cpu, const Op* op) {
   const auto result = static_cast<T>(product);
   const bool overflow = product != static_cast<int32_t>(extend(result));
   set_register<T>(cpu, op->reg, result);
-  set_shift_flags<T>(cpu, result, overflow, overflow);
+  cpu.set_status_flags(overflow ? FLAG_CF | FLAG_OF : 0);  // the others are undefined
   return NEXT(cpu, op);
 }
 

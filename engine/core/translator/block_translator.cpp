@@ -1,6 +1,7 @@
 #include "block_translator.h"
 
 #include "../interpreter/block_cache.h"
+#include "../interpreter/dispatch.h"
 #include "../interpreter/interpreter.h"
 
 namespace bancada {
@@ -35,17 +36,23 @@ void BlockTranslator::write() {
     const Op& op = block_.ops[i];
     current_ = &op;
     slow_exit_ = nullptr;
+    if (undefined_ != 0 && reads_flags(op)) define_flags();
     const Done done = instruction(op);
+    note_flags(op, done);
     ended = done == Done::ended;
     if (done != Done::not_here) continue;
     if (i + 1u < block_.count) {
       call_interpreter(op);
+      undefined_ = 0;
     } else {
       leave_at(op);
       ended = true;
     }
   }
-  if (!ended) go_to(translation_.eip + block_.length);
+  if (!ended) {
+    define_flags();
+    go_to(translation_.eip + block_.length);
+  }
   write_cold();
   translation_.gone = code_.at();
   TranslationExit& gone = make_exit(TranslationExit::Kind::jump);
@@ -54,8 +61,94 @@ void BlockTranslator::write() {
   code_.jump(translator_.leave_code_);
 }
 
+// -- Flags that the architecture leaves undefined: the interpreter clears them, hosts do as they like. The difference
+// is made up for where they could be seen.
+
+bool BlockTranslator::is_shift(const Op& op) {
+  return (op.map & 0x7F) == 0 && (op.opcode == 0xC0 || op.opcode == 0xC1 || (op.opcode >= 0xD0 && op.opcode <= 0xD3));
+}
+
+bool BlockTranslator::reads_flags(const Op& op) const {
+  const uint8_t opcode = op.opcode;
+  const int extension = op.modrm >> 3 & 7;
+  if ((op.map & 0x7F) == 1) {
+    return (opcode >= 0x40 && opcode <= 0x4F) || (opcode >= 0x80 && opcode <= 0x9F);
+  }
+  if (opcode < 0x40) return (opcode >> 3 & 7) == 2 || (opcode >> 3 & 7) == 3;  // ADC, SBB
+  if (opcode >= 0x80 && opcode <= 0x83) return extension == 2 || extension == 3;
+  if (is_shift(op)) return extension == 2 || extension == 3 || opcode >= 0xD2;  // nothing changes when CL is 0
+  return (opcode >= 0x70 && opcode <= 0x7F) || opcode == 0x9F || opcode == 0xF5 || (opcode >= 0xE0 && opcode <= 0xE3) ||
+         is_near_transfer(op);
+}
+
+bool BlockTranslator::is_near_transfer(const Op& op) {
+  const int extension = op.modrm >> 3 & 7;
+  return op.opcode == 0xC2 || op.opcode == 0xC3 || op.opcode == 0xE8 || op.opcode == 0xE9 || op.opcode == 0xEB ||
+         (op.opcode == 0xFF && (extension == 2 || extension == 4));
+}
+
+void BlockTranslator::note_flags(const Op& op, Done done) {
+  const uint8_t opcode = op.opcode;
+  const int extension = op.modrm >> 3 & 7;
+  if (done == Done::not_here) return;  // the call or the exit still needs to know
+  if ((op.map & 0x7F) == 1) {
+    if (opcode == 0xAF) undefined_ = FLAG_SF | FLAG_ZF | FLAG_AF | FLAG_PF;
+    if (opcode == 0xBC || opcode == 0xBD) undefined_ = FLAG_CF | FLAG_OF | FLAG_SF | FLAG_AF | FLAG_PF;
+    if ((opcode == 0xA4 || opcode == 0xAC) && (op.imm & 31) != 0) undefined_ = FLAG_AF;
+    if (opcode == 0xA3 || opcode == 0xAB || opcode == 0xB3 || opcode == 0xBB || opcode == 0xBA) undefined_ &= ~FLAG_CF;
+    if (opcode == 0xB0 || opcode == 0xB1 || opcode == 0xC0 || opcode == 0xC1) undefined_ = 0;
+    return;
+  }
+  if (is_shift(op)) {
+    const bool none = opcode >= 0xD2 || (opcode < 0xD0 && (op.imm & 31) == 0);
+    if (!none) undefined_ = extension < 4 ? undefined_ & ~(FLAG_CF | FLAG_OF) : FLAG_AF;
+    if (!none && extension == 5 && opcode < 0xD0 && (op.imm & 31) > 1) undefined_ |= FLAG_OF;
+    return;
+  }
+  const bool arithmetic =
+      (opcode < 0x40 && (opcode & 7) < 6) || (opcode >= 0x80 && opcode <= 0x85) || opcode == 0xA8 || opcode == 0xA9;
+  if (arithmetic) undefined_ = 0;
+  if ((opcode >= 0x40 && opcode <= 0x4F) || ((opcode == 0xFE || opcode == 0xFF) && extension < 2))
+    undefined_ &= FLAG_CF;
+  if (opcode == 0x69 || opcode == 0x6B) undefined_ = FLAG_SF | FLAG_ZF | FLAG_AF | FLAG_PF;
+  if (opcode == 0x9E) undefined_ &= FLAG_OF;
+  if (opcode == 0xF8 || opcode == 0xF9) undefined_ &= ~FLAG_CF;
+  if (opcode == 0xF6 || opcode == 0xF7) {
+    if (extension < 2 || extension == 3) undefined_ = 0;
+    if (extension == 4 || extension == 5) undefined_ = FLAG_SF | FLAG_ZF | FLAG_AF | FLAG_PF;
+  }
+}
+
+void BlockTranslator::define_flags() {
+  clear_flags(undefined_);
+  undefined_ = 0;
+}
+
+// Uses r10.
+void BlockTranslator::clear_flags(uint32_t flags) {
+  if (flags == 0) return;
+  code_.move(R10, RAX);
+  code_.byte(0x9F);  // LAHF
+  if (flags & FLAG_OF) {
+    code_.byte(0xB0);  // MOV AL, 0
+    code_.byte(0);
+  } else {
+    code_.with_register(1, 0x90, 1, 0, RAX);  // SETO AL
+  }
+  code_.byte(0x80);  // AND AH, not the flags
+  code_.byte(0xE4);
+  code_.byte(static_cast<uint8_t>(~flags));
+  code_.byte(0x04);  // ADD AL, 7Fh: OF from AL
+  code_.byte(0x7F);
+  code_.byte(0x9E);  // SAHF
+  code_.move(RAX, R10);
+}
+
 BlockTranslator::Done BlockTranslator::instruction(const Op& op) {
   const int map = op.map & 0x7F;
+  const Handler handler = &op == block_.ops ? block_.first : op.fn;
+  if (handler == op_undefined || handler == op_too_long) return Done::not_here;
+  if (map == 0 && op.opcode == 0x90 && !(op.flags & OP_LOCK)) return Done::yes;  // NOP, PAUSE
   if (map == 0) return (op.flags & (OP_REP | OP_REPNE)) && op.opcode != 0xC3 ? Done::not_here : one_byte(op);
   if (map == 1) return op.flags & (OP_REP | OP_REPNE) ? Done::not_here : two_byte(op);
   return Done::not_here;
@@ -100,8 +193,6 @@ BlockTranslator::Done BlockTranslator::one_byte(const Op& op) {
       return same_opcode(op, 0, opcode, false);
     case 0x8D:
       return load_address(op);
-    case 0x90:
-      return Done::yes;
     case 0x91:
     case 0x92:
     case 0x93:
@@ -191,8 +282,11 @@ BlockTranslator::Done BlockTranslator::two_byte(const Op& op) {
     case 0xBA:
       return extension < 4 ? Done::not_here : group(op, 1, opcode, extension, extension != 4, BYTE_IMMEDIATE);
     case 0xA4:
-    case 0xAC:
+    case 0xAC:  // what 16-bit operands do with counts above 16 is the processor's own matter
+      if (op.operand_size != 4) return Done::not_here;
       return same_opcode(op, 1, opcode, true, BYTE_IMMEDIATE);
+    case 0xAE:  // fences: one processor sees its own memory in order
+      return op.flags & (OP_MEMORY | OP_OPERAND_SIZE) || extension < 5 ? Done::not_here : Done::yes;
     case 0xAF:
     case 0xBC:
     case 0xBD:
@@ -234,6 +328,7 @@ void BlockTranslator::call_interpreter(const Op& op) {
   if (&op == block_.ops) pair->fn = block_.first;
   pair[1].fn = op_call_end;
   pair[1].extra = &translation_;
+  pair[1].imm = undefined_;
   pair[1].offset = static_cast<uint16_t>(op.offset + op.length);
   pair[1].position = static_cast<uint8_t>(op.position + 1);
   code_.move_constant64(R9, reinterpret_cast<uint64_t>(pair));
@@ -251,6 +346,7 @@ void BlockTranslator::leave_at(const Op& op) {
 
 TranslationExit& BlockTranslator::make_exit(TranslationExit::Kind kind, const Op* op) {
   translation_.exits.push_back({kind, &translation_, op});
+  if (kind == TranslationExit::Kind::instruction) translation_.exits.back().clear = undefined_;
   return translation_.exits.back();
 }
 
@@ -276,8 +372,7 @@ void BlockTranslator::write_cold() {
 }
 
 HostMemory BlockTranslator::place(const void* member) const {
-  return {R15, HostMemory::NONE, 0,
-          static_cast<int32_t>(static_cast<const uint8_t*>(member) - translator_.anchor_)};
+  return {R15, HostMemory::NONE, 0, static_cast<int32_t>(static_cast<const uint8_t*>(member) - translator_.anchor_)};
 }
 
 // -- Operands ------------------------------------------------------------------------------------------------------

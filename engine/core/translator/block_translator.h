@@ -59,24 +59,32 @@ class BlockTranslator {
   static constexpr HostMemory OPERAND{RCX, R8, 0, 0};
   bool can_address(unsigned segment, uint32_t address_mask, bool store) const;
   bool can_address(const Op& op, bool store) const { return can_address(op.segment, op.address_mask, store); }
-  void operand(const Op& op, int size, bool store);          // effective address, then access()
-  void effective_address(const Op& op, int to);              // offset in the segment
-  void access(unsigned segment, int size, bool store);       // offset in R8
+  void operand(const Op& op, int size, bool store);     // effective address, then access()
+  void effective_address(const Op& op, int to);         // offset in the segment
+  void access(unsigned segment, int size, bool store);  // offset in R8
   bool can_use_stack() const;
-  void stack_address(int below);                             // R8: ESP - below, cut to the stack's size
+  void stack_address(int below);  // R8: ESP - below, cut to the stack's size
   void move_stack(int by);
-  int register_operand(int number, int size, int scratch);   // AH to BH come in `scratch`
-  void write_high(int number, int from);                     // AH to BH
+  int register_operand(int number, int size, int scratch);  // AH to BH come in `scratch`
+  void write_high(int number, int from);                    // AH to BH
   static bool is_high(int number, int size) { return size == 1 && number >= 4; }
   void push_value(int from, int size, bool constant, uint32_t value);
+
+  // -- Flags
+  static bool is_shift(const Op& op);
+  static bool is_near_transfer(const Op& op);
+  bool reads_flags(const Op& op) const;
+  void note_flags(const Op& op, Done done);
+  void define_flags();
+  void clear_flags(uint32_t flags);
 
   // -- Ways out
   HostMemory place(const void* member) const;
   TranslationExit& make_exit(TranslationExit::Kind kind, const Op* op = nullptr);
-  uint8_t* jump_to_slow();             // leaves at the current instruction; returns where the jump stands
-  void go_to(uint32_t eip);            // to a block that is known now
-  void go_to_register();               // EIP in R8
-  void poll();                         // leaves when something wants the run loop; EIP in R8
+  uint8_t* jump_to_slow();   // leaves at the current instruction; returns where the jump stands
+  void go_to(uint32_t eip);  // to a block that is known now
+  void go_to_register();     // EIP in R8
+  void poll();               // leaves when something wants the run loop; EIP in R8
   void jump_by_table();
   bool in_same_page(uint32_t eip) const;
   uint32_t target(const Op& op) const;
@@ -97,6 +105,7 @@ class BlockTranslator {
   CodeWriter& code_;
   const uint32_t kinds_;
   const Op* current_ = nullptr;
+  uint32_t undefined_ = 0;                // flags that the host left in a state of its own
   TranslationExit* slow_exit_ = nullptr;  // of the current instruction
   std::vector<Cold> cold_;
 };

@@ -59,10 +59,10 @@ class CodeWriter {
   uint8_t* jrcxz();
   uint8_t* jump_short();
   uint8_t* jump_if_short(int condition);
-  void land(uint8_t* displacement);                         // a short jump ends here
-  void jrcxz_back(const uint8_t* target);                   // at most 128 bytes back
-  uint8_t* jump(const uint8_t* target = nullptr);           // 32 bits; returns where the displacement stands
-  uint8_t* jump_if(int condition, const uint8_t* target);   // 32 bits
+  void land(uint8_t* displacement);                        // a short jump ends here
+  void jrcxz_back(const uint8_t* target);                  // at most 128 bytes back
+  uint8_t* jump(const uint8_t* target = nullptr);          // 32 bits; returns where the displacement stands
+  uint8_t* jump_if(int condition, const uint8_t* target);  // 32 bits
   void call(const uint8_t* target);
   static void aim(uint8_t* displacement, const uint8_t* target);  // sets a 32-bit displacement
 

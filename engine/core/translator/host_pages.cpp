@@ -12,11 +12,11 @@
 namespace bancada {
 
 HostPages::HostPages() {
-  void* memory = mmap(nullptr, SETS * 2 * TABLE_BYTES, PROT_READ | PROT_WRITE,
-                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  void* memory =
+      mmap(nullptr, SETS * 2 * TABLE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (memory == MAP_FAILED) {
-    throw HostMemoryError("The host does not give memory for the translator's page tables: " +
-                          std::string(std::strerror(errno)) + ".");
+    throw HostMemoryError(
+        "The host does not give memory for the translator's page tables: " + std::string(std::strerror(errno)) + ".");
   }
   memory_ = static_cast<uint8_t*>(memory);
 }

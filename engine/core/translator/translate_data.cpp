@@ -25,8 +25,6 @@ BlockTranslator::Done BlockTranslator::same_opcode(const Op& op, int map, uint8_
   const int size = op.operand_size;
   const bool memory = op.flags & OP_MEMORY;
   if (memory && !can_address(op, stores)) return Done::not_here;
-  const bool by_cl = map == 1 && (opcode == 0xA5 || opcode == 0xAD);
-  if (by_cl) return Done::not_here;
   if (memory) operand(op, size, stores);
   const int reg = register_operand(op.reg, size, R10);
   if (memory) {
@@ -99,18 +97,25 @@ BlockTranslator::Done BlockTranslator::shift(const Op& op) {
   const int immediate_bytes = op.opcode < 0xD0 ? 1 : 0;
   if (op.opcode < 0xD2) return group(op, 0, op.opcode, kind, true, immediate_bytes);
   const int size = op.operand_size;
-  if (op.flags & OP_MEMORY) {
+  const bool memory = op.flags & OP_MEMORY;
+  if (memory) {
     if (!can_address(op, true)) return Done::not_here;
     operand(op, size, true);
     code_.lea(R8, OPERAND, 8);
-    code_.move(RCX, R11);
-    code_.with_memory(0, op.opcode, size, kind, {R8, HostMemory::NONE, 0, 0});
-    return Done::yes;
   }
-  const int rm = register_operand(op.rm, size, R9);
+  const int rm = memory ? 0 : register_operand(op.rm, size, R9);
+  // Nothing changes, no flag either, when the low five bits of CL are 0.
+  code_.lea(RCX, {HostMemory::NONE, R11, 3, 0});
+  code_.with_register(1, 0xB6, 4, RCX, RCX);
+  uint8_t* const none = code_.jrcxz();
   code_.move(RCX, R11);
-  code_.with_register(0, op.opcode, size, kind, rm);
-  if (is_high(op.rm, size)) write_high(op.rm, R9);
+  if (memory)
+    code_.with_memory(0, op.opcode, size, kind, {R8, HostMemory::NONE, 0, 0});
+  else
+    code_.with_register(0, op.opcode, size, kind, rm);
+  if (kind >= 4) clear_flags(FLAG_AF);
+  if (!memory && is_high(op.rm, size)) write_high(op.rm, R9);
+  code_.land(none);
   return Done::yes;
 }
 

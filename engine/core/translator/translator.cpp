@@ -51,12 +51,12 @@ bool Translator::is_supported() {
 #endif
 }
 
-Translator::Translator(Interpreter& cpu) : cpu_(cpu) {
+Translator::Translator(Interpreter& cpu, uint32_t heat) : cpu_(cpu), heat_(heat) {
   const auto reserve = [](size_t bytes, int protection) {
     void* memory = mmap(nullptr, bytes, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory == MAP_FAILED) {
-      throw HostMemoryError("The host does not give memory for translated code: " +
-                            std::string(std::strerror(errno)) + ".");
+      throw HostMemoryError("The host does not give memory for translated code: " + std::string(std::strerror(errno)) +
+                            ".");
     }
     return static_cast<uint8_t*>(memory);
   };
@@ -153,9 +153,10 @@ void Translator::write_trampolines() {
   next_ = first_free_ = code.at();
 }
 
-void Translator::take_flags() {
+void Translator::take_flags(uint32_t clear) {
   const uint16_t flags = cpu_.translator_frame_.flags;
-  cpu_.set_status_flags((flags >> 8 & (FLAG_SF | FLAG_ZF | FLAG_AF | FLAG_PF | FLAG_CF)) | (flags & 1 ? FLAG_OF : 0));
+  const uint32_t low = flags >> 8 & (FLAG_SF | FLAG_ZF | FLAG_AF | FLAG_PF | FLAG_CF);
+  cpu_.set_status_flags((low | (flags & 1 ? FLAG_OF : 0)) & ~clear);
 }
 
 void Translator::give_flags() {
@@ -243,7 +244,7 @@ void Translator::drop_all_code() {
 
 const Op* Translator::warm(const Op* op) {
   Block* const block = block_of(op);
-  if (++block->heat < HEAT << block->back_off) return block->first(cpu_, op);
+  if (++block->heat < heat_ << block->back_off) return block->first(cpu_, op);
   block->heat = 0;
   if (segment_kind(kinds_, CS) == SegmentKind::checked || translate(block) == nullptr) return block->first(cpu_, op);
   return enter(op);
@@ -283,7 +284,7 @@ const Op* Translator::enter(const Op* first) {
   Translation* target = block->translation;
   if (!fits(*target, cpu_.block_eip_)) {
     // The same bytes by another way. When that is the rule by now, they are translated for it.
-    if (++block->heat >= HEAT << block->back_off && segment_kind(kinds_, CS) != SegmentKind::checked) {
+    if (++block->heat >= heat_ << block->back_off && segment_kind(kinds_, CS) != SegmentKind::checked) {
       block_dropped(block);
       block->ops[0].fn = op_warm;
       block->heat = 0;
@@ -306,7 +307,7 @@ const Op* Translator::enter(const Op* first) {
     switch (exit->kind) {
       case Kind::instruction: {
         ++counters_.bails;
-        take_flags();
+        take_flags(exit->clear);
         const Op* const op = exit->op;
         cpu_.retired_base_ = retired - exit->from->count;
         cpu_.block_eip_ = exit->from->eip;
@@ -319,7 +320,7 @@ const Op* Translator::enter(const Op* first) {
       case Kind::left_block:
         return nullptr;
       case Kind::budget:
-        take_flags();
+        take_flags(exit->clear);
         cpu_.retired_base_ = retired;
         cpu_.state_.eip = exit->from->eip;
         cpu_.be_idle();
@@ -331,7 +332,7 @@ const Op* Translator::enter(const Op* first) {
     cpu_.retired_base_ = retired;
     target = cpu_.attention() ? nullptr : find(frame.eip);
     if (target == nullptr) {
-      take_flags();
+      take_flags(exit->clear);
       return go_to(cpu_, frame.eip);
     }
     if (exit->kind == Kind::link) {
@@ -349,7 +350,7 @@ uint64_t Translator::call(const Op* pair) {
   ++counters_.calls;
   TranslatorFrame& frame = cpu_.translator_frame_;
   const auto* translation = static_cast<const Translation*>(pair[1].extra);
-  take_flags();
+  take_flags(pair[1].imm);
   const uint64_t start = frame.end - static_cast<uint64_t>(frame.left) - translation->count;
   const uint64_t limit = cpu_.limit_;
   const uint32_t context = cpu_.fetch_context_;

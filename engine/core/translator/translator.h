@@ -58,6 +58,7 @@ struct TranslationExit {
   Kind kind;
   Translation* from;
   const Op* op = nullptr;
+  uint32_t clear = 0;           // status flags that the host left in a state of its own: they read 0
   uint8_t* site = nullptr;      // displacement of a jump
   uint8_t* unlinked = nullptr;  // where it leads as long as it is not linked
 };
@@ -88,8 +89,9 @@ class Translator {
   // Whether this host can run translated code: an x86-64 processor with BMI2.
   static bool is_supported();
 
-  // Throws HostMemoryError.
-  explicit Translator(Interpreter& cpu);
+  // A block is translated when it is entered for the `heat`th time. Throws HostMemoryError.
+  static constexpr uint32_t DEFAULT_HEAT = 20;
+  Translator(Interpreter& cpu, uint32_t heat);
   ~Translator();
   Translator(const Translator&) = delete;
   Translator& operator=(const Translator&) = delete;
@@ -129,7 +131,6 @@ class Translator {
   static constexpr uint32_t CONTEXTS = 64;
   static constexpr size_t CODE_BYTES = 32u << 20;
   static constexpr size_t MOST_BLOCK_BYTES = 1u << 15;
-  static constexpr uint32_t HEAT = 20;
   static constexpr uint32_t MOST_BACK_OFF = 12;
 
   void write_trampolines();
@@ -137,13 +138,14 @@ class Translator {
   void drop_all_code();
   uint32_t segment_kinds() const;
   Translation* find(uint32_t eip);
-  void take_flags();
+  void take_flags(uint32_t clear);
   void give_flags();
   bool fits(const Translation& translation, uint32_t eip) const {
     return translation.eip == eip && translation.kinds == kinds_;
   }
 
   Interpreter& cpu_;
+  const uint32_t heat_;
   HostPages pages_;
   uint8_t* code_ = nullptr;
   uint8_t* first_free_ = nullptr;  // after the trampolines
