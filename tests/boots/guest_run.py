@@ -59,12 +59,12 @@ def private_copy(name: str, folder: Path) -> Path:
     return target
 
 
-def configuration(row: dict[str, Any], folder: Path) -> MachineConfig:
+def configuration(row: dict[str, Any], folder: Path, accelerator: str) -> MachineConfig:
     boot = row.get("boot") or ["floppy" if "floppy" in row else "cdrom" if "cdrom" in row else "disk"]
     return MachineConfig(
         name=row["name"],
         clock="instructions",
-        accelerator=row.get("accelerator", "interpreter"),
+        accelerator=accelerator,
         memory_mb=row.get("memory", 16),
         boot_order=tuple(boot),
         floppies=[FloppyConfig(private_copy(row["floppy"], folder))] if "floppy" in row else [],
@@ -76,8 +76,8 @@ def configuration(row: dict[str, Any], folder: Path) -> MachineConfig:
 class GuestRun:
     """One machine with one guest's media; ``close`` it."""
 
-    def __init__(self, row: dict[str, Any], folder: Path) -> None:
-        self._config = configuration(row, folder)
+    def __init__(self, row: dict[str, Any], folder: Path, accelerator: str) -> None:
+        self._config = configuration(row, folder, accelerator)
         self.vm = self._switched_on()
         self._picture = self.vm.screen.pixels()
         self._text: list[str] = []

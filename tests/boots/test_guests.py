@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from engine import _core
 from tests.boots.guest_run import SHOTS, GuestRun
 from tests.conftest import GUESTS
 
@@ -36,12 +37,15 @@ def needed(row: dict[str, Any]) -> list[Path]:
 
 
 @pytest.mark.parametrize("row", [pytest.param(row, id=row["name"]) for row in rows()])
-def test_guest_boots(row: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("accelerator", ["interpreter", "translator"])
+def test_guest_boots(row: dict[str, Any], accelerator: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if accelerator == "translator" and not _core.Interpreter.can_translate():
+        pytest.skip("this host cannot run translated code")
     if missing := [file.name for file in needed(row) if not file.exists()]:
         pytest.skip(f"not here: {', '.join(missing)}")
     if "mips" in row:
         monkeypatch.setattr("engine.board.NS_PER_INSTRUCTION", 1000 // row["mips"])
-    run = GuestRun(row, tmp_path)
+    run = GuestRun(row, tmp_path, accelerator)
     try:
         for number, step in enumerate(row["steps"], 1):
             try:
