@@ -317,16 +317,18 @@ class Board:
         self.cpu, self.accelerator = self._make_processor()
         self._closers.append(lambda: self.cpu.set_wires(None, None, None))
 
-    def _make_processor(self) -> tuple[_core.Vcpu, str]:
+    def _make_processor(self) -> tuple[_core.Interpreter, str]:
         wanted = self.config.accelerator
         if wanted == "kvm":
             raise HostResourceError(
                 "The accelerator “kvm” is not part of this version of Bancada. Choose “auto”, “translator” or “interpreter”."
             )
         cpu = _core.Interpreter(self.memory, self.bus, self.clock, self.config.cpu_model)
-        if wanted != "translator":
+        if wanted == "interpreter":
             return cpu, "interpreter"
         if not _core.Interpreter.can_translate():
+            if wanted == "auto":
+                return cpu, "interpreter"
             raise HostResourceError(
                 "The translator needs Linux on an x86-64 processor with BMI2, which this host is not. Choose “auto”."
             )
