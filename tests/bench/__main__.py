@@ -1,8 +1,9 @@
 """make bench [ARGS="--job micro --runs 3 --peers bancada-interpreter,bochs"]
 
-Boots the benchmark diskettes (micro, gfx) of ../shared/kit on every PC that is installed, one after the other in
-the same run, and prints the median time of each phase and its ratio to ours. Checksums must agree. The table is
-kept in build/bench.json; the next run shows the ratio to it.
+Boots the benchmarks of ../shared/kit on every PC that is installed, one after the other in the same run: the diskettes
+micro and gfx, and Linux with workloads (linux-x87, linux-sse), which run natively, too. Prints the median time of each
+phase and its ratio to ours. Checksums must agree. The table is kept in build/bench.json; the next run shows the ratio
+to it.
 """
 
 from __future__ import annotations
@@ -21,17 +22,20 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.bench.peers import ROOT, Peer, all_peers
+from tests.bench.peers import ROOT, Job, Peer, all_peers
 
+Results = dict[str, dict[str, list[tuple[float, str]]]]  # phase -> peer -> [(seconds, checksum)]
+JOBS = ("micro", "gfx", "linux-x87", "linux-sse")
 KIT = ROOT.parent / "shared" / "kit" / "build"
 RESULTS = ROOT / "build" / "bench.json"
 
 
-def run_diskette(argv: list[str], timeout: float) -> dict[str, tuple[float, str]]:
-    """Phase -> (host seconds, checksum and count) from the guest's lines "@b PHASE" and "@e PHASE CHECKSUM COUNT"."""
+def run_guest(argv: list[str], timeout: float) -> dict[str, tuple[float, str]]:
+    """Phase -> (host seconds, checksum and count) from the guest's lines: "@b PHASE" and "@e PHASE CHECKSUM COUNT" of
+    a diskette, "bench-start NAME" and "bench NAME SECONDS CHECKSUM" of Linux, whose first line ends the phase "boot"."""
     finished: dict[str, tuple[float, str]] = {}
-    started: dict[str, float] = {}
     rest, begin = b"", time.monotonic()
+    started: dict[str, float] = {"boot": begin}
     process = subprocess.Popen(
         argv,
         stdin=subprocess.DEVNULL,
@@ -54,7 +58,11 @@ def run_diskette(argv: list[str], timeout: float) -> dict[str, tuple[float, str]
                     started[words[1]] = now
                 elif len(words) > 1 and words[0] == "@e" and words[1] in started:
                     finished[words[1]] = (now - started[words[1]], " ".join(words[2:]))
-                elif words[:1] == ["@done"]:
+                elif len(words) > 1 and words[0] == "bench-start":
+                    started[words[1]] = now
+                elif len(words) > 3 and words[0] == "bench" and words[1] in started:
+                    finished[words[1]] = (now - started[words[1]], words[3])
+                elif words[:1] in (["@done"], ["bench-end"]):
                     return finished
         return finished
     finally:
@@ -78,24 +86,30 @@ def _end_session(leader: int) -> None:
             os.kill(pid, signal.SIGKILL)
 
 
-def measure(job: str, peers: list[Peer], runs: int, timeout: float) -> dict[str, dict[str, list[tuple[float, str]]]]:
+def make_job(name: str, scale: int, folder: Path) -> Job:
+    if not name.startswith("linux-"):
+        image = folder / "floppy.img"
+        shutil.copy(KIT / f"{name}.img", image)
+        image.chmod(0o644)
+        return Job(name, diskette=image)
+    initrd = KIT / f"initrd-{name.removeprefix('linux-')}.gz"
+    return Job(name, None, KIT / "kernel", initrd, f"console=ttyS0 quiet panic=-1 bench.scale={scale}")
+
+
+def measure(job: str, peers: list[Peer], runs: int, scale: int, timeout: float) -> Results:
     """Phase -> peer -> [(seconds, checksum)], the peers taking turns."""
-    results: dict[str, dict[str, list[tuple[float, str]]]] = {}
+    results: Results = {}
     for number in range(runs):
         for peer in peers:
             print(f"  {job}: run {number + 1} of {runs}, {peer.name}", file=sys.stderr)
             with tempfile.TemporaryDirectory() as folder:
-                image = Path(folder) / "floppy.img"
-                shutil.copy(KIT / f"{job}.img", image)
-                image.chmod(0o644)
-                for phase, result in run_diskette(peer.command(image, Path(folder)), timeout).items():
+                argv = peer.command(make_job(job, scale, Path(folder)), Path(folder))
+                for phase, result in run_guest(argv, timeout).items():
                     results.setdefault(phase, {}).setdefault(peer.name, []).append(result)
     return results
 
 
-def report(
-    job: str, peers: list[Peer], results: dict[str, dict[str, list[tuple[float, str]]]]
-) -> dict[str, dict[str, float]]:
+def report(job: str, peers: list[Peer], results: Results) -> dict[str, dict[str, float]]:
     """Prints the table; returns the medians."""
     ours = peers[0].name
     before = json.loads(RESULTS.read_text()).get(job, {}) if RESULTS.exists() else {}
@@ -125,13 +139,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="make bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--job", choices=("micro", "gfx", "all"), default="all")
+    parser.add_argument("--job", choices=(*JOBS, "all"), default="all")
     parser.add_argument("--runs", type=int, default=1)
     parser.add_argument("--peers", default="", help="comma-separated; default: all that are installed")
+    parser.add_argument("--scale", type=int, default=20, help="divides the work of the Linux jobs")
     parser.add_argument("--timeout", type=float, default=600)
     options = parser.parse_args()
     if not KIT.is_dir():
-        print(f"The benchmark diskettes are not here ({KIT}).", file=sys.stderr)
+        print(f"The benchmark kit is not here ({KIT}).", file=sys.stderr)
         return 1
     wanted = options.peers.split(",") if options.peers else []
     peers = []
@@ -146,8 +161,10 @@ def main() -> int:
         print("No PC to measure.", file=sys.stderr)
         return 1
     kept = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    for job in ("micro", "gfx") if options.job == "all" else (options.job,):
-        kept[job] = report(job, peers, measure(job, peers, options.runs, options.timeout))
+    for job in JOBS if options.job == "all" else (options.job,):
+        able = [peer for peer in peers if peer.runs_diskettes or job.startswith("linux-")]
+        if able:
+            kept[job] = report(job, able, measure(job, able, options.runs, options.scale, options.timeout))
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps(kept, indent=1))
     return 0

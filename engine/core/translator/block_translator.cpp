@@ -44,6 +44,7 @@ void BlockTranslator::write() {
     if (i + 1u < block_.count) {
       call_interpreter(op);
       undefined_ = 0;
+      x87_is_here_ = false;
     } else {
       leave_at(op);
       ended = true;
@@ -76,7 +77,8 @@ bool BlockTranslator::reads_flags(const Op& op) const {
   }
   if (opcode < 0x40) return (opcode >> 3 & 7) == 2 || (opcode >> 3 & 7) == 3;  // ADC, SBB
   if (opcode >= 0x80 && opcode <= 0x83) return extension == 2 || extension == 3;
-  if (is_shift(op)) return extension == 2 || extension == 3 || opcode >= 0xD2;  // nothing changes when CL is 0
+  if (is_shift(op)) return extension == 2 || extension == 3 || opcode >= 0xD2;        // nothing changes when CL is 0
+  if (opcode == 0xDA || opcode == 0xDB) return op.modrm >= 0xC0 && op.modrm <= 0xDF;  // FCMOVcc
   return (opcode >= 0x70 && opcode <= 0x7F) || opcode == 0x9F || opcode == 0xF5 || (opcode >= 0xE0 && opcode <= 0xE3) ||
          is_near_transfer(op);
 }
@@ -108,6 +110,7 @@ void BlockTranslator::note_flags(const Op& op, Done done) {
   const bool arithmetic =
       (opcode < 0x40 && (opcode & 7) < 6) || (opcode >= 0x80 && opcode <= 0x85) || opcode == 0xA8 || opcode == 0xA9;
   if (arithmetic) undefined_ = 0;
+  if ((opcode == 0xDB || opcode == 0xDF) && op.modrm >= 0xE8 && op.modrm <= 0xF7) undefined_ = 0;  // FCOMI and kin
   if ((opcode >= 0x40 && opcode <= 0x4F) || ((opcode == 0xFE || opcode == 0xFF) && extension < 2))
     undefined_ &= FLAG_CF;
   if (opcode == 0x69 || opcode == 0x6B) undefined_ = FLAG_SF | FLAG_ZF | FLAG_AF | FLAG_PF;
@@ -166,6 +169,7 @@ BlockTranslator::Done BlockTranslator::one_byte(const Op& op) {
   if (opcode >= 0x58 && opcode <= 0x5F) return pop_register(op);
   if (opcode >= 0x70 && opcode <= 0x7F) return jump_if(op);
   if (opcode >= 0xB0 && opcode <= 0xBF) return move_immediate(op);
+  if (opcode >= 0xD8 && opcode <= 0xDF) return x87(op);
   switch (opcode) {
     case 0x68:
     case 0x6A:
@@ -378,10 +382,10 @@ HostMemory BlockTranslator::place(const void* member) const {
 // -- Operands ------------------------------------------------------------------------------------------------------
 
 // Stores through CS are the interpreter's: in real mode alone they are none of a fault.
-bool BlockTranslator::can_address(unsigned segment, uint32_t address_mask, bool store) const {
+bool BlockTranslator::can_address(const Op& op, bool store) const {
+  const unsigned segment = op.segment;
   if (segment == CS && (store || !(kinds_ & KINDS_CS_READABLE))) return false;
-  const SegmentKind kind = segment_kind(kinds_, segment);
-  return kind >= SegmentKind::whole || (kind == SegmentKind::small && address_mask == 0xFFFF);
+  return segment_kind(kinds_, segment) != SegmentKind::checked;
 }
 
 void BlockTranslator::effective_address(const Op& op, int to) {
@@ -404,16 +408,20 @@ void BlockTranslator::effective_address(const Op& op, int to) {
   if (op.address_mask == 0xFFFF) code_.zero_extend16(to, to);
 }
 
-void BlockTranslator::access(unsigned segment, int size, bool store) {
+void BlockTranslator::access(unsigned segment, int size, bool store, bool wide) {
   const SegmentKind kind = segment_kind(kinds_, segment);
-  if (kind == SegmentKind::small && size > 1) {
-    // The last byte beyond FFFFh: R8 is at most that.
-    code_.lea(R9, {R8, HostMemory::NONE, 0, size - 1});
-    code_.rorx(RCX, R9, 16);
+  // The first byte, and then the last, not beyond FFFFh.
+  const auto check_small = [&](int offset) {
+    code_.rorx(RCX, offset, 16);
     code_.zero_extend16(RCX, RCX);
     uint8_t* const inside = code_.jrcxz();
     jump_to_slow();
     code_.land(inside);
+  };
+  if (kind == SegmentKind::small && wide) check_small(R8);
+  if (kind == SegmentKind::small && size > 1) {
+    code_.lea(R9, {R8, HostMemory::NONE, 0, size - 1});
+    check_small(R9);
   }
   if (kind != SegmentKind::flat) {
     code_.load(R9, place(&cpu_.state_.seg[segment].base));
@@ -439,7 +447,7 @@ void BlockTranslator::access(unsigned segment, int size, bool store) {
 
 void BlockTranslator::operand(const Op& op, int size, bool store) {
   effective_address(op, R8);
-  access(op.segment, size, store);
+  access(op.segment, size, store, op.address_mask != 0xFFFF);
 }
 
 bool BlockTranslator::can_use_stack() const {

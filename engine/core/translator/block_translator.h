@@ -52,16 +52,19 @@ class BlockTranslator {
   Done jump_operand(const Op& op, bool call);
   Done return_near(const Op& op);
   Done loop(const Op& op);
+  Done x87(const Op& op);
+  Done load_x87_control(const Op& op);
+  void need_x87();
+  void remember_x87(const Op& op, bool memory);
   void call_interpreter(const Op& op);
   void leave_at(const Op& op);
 
   // -- Operands. Guest-memory operands end up as [RCX + R8].
   static constexpr HostMemory OPERAND{RCX, R8, 0, 0};
-  bool can_address(unsigned segment, uint32_t address_mask, bool store) const;
-  bool can_address(const Op& op, bool store) const { return can_address(op.segment, op.address_mask, store); }
-  void operand(const Op& op, int size, bool store);     // effective address, then access()
-  void effective_address(const Op& op, int to);         // offset in the segment
-  void access(unsigned segment, int size, bool store);  // offset in R8
+  bool can_address(const Op& op, bool store) const;
+  void operand(const Op& op, int size, bool store);                        // effective address, then access()
+  void effective_address(const Op& op, int to);                            // offset in the segment
+  void access(unsigned segment, int size, bool store, bool wide = false);  // offset in R8, `wide`: beyond FFFFh too
   bool can_use_stack() const;
   void stack_address(int below);  // R8: ESP - below, cut to the stack's size
   void move_stack(int by);
@@ -107,6 +110,7 @@ class BlockTranslator {
   const Op* current_ = nullptr;
   uint32_t undefined_ = 0;                // flags that the host left in a state of its own
   TranslationExit* slow_exit_ = nullptr;  // of the current instruction
+  bool x87_is_here_ = false;              // in this block, so far
   std::vector<Cold> cold_;
 };
 

@@ -13,6 +13,10 @@ struct TranslatorFrame {
   const void* exit = nullptr;  // r9 at the end: a TranslationExit
   uint64_t context = 0;        // the current code's, in the high half
   const void* jumps = nullptr;
+  // x87: nonzero while the guest's registers are not in the host's unit; then what ran last there, as numbers of the
+  // translator's records (0: nothing), and the linear address of the last operand.
+  uint64_t x87_away = 1;
+  uint32_t x87_last = 0, x87_last_memory = 0, x87_operand = 0;
   uint32_t eip = 0;    // r8d at the end: where to go on
   uint16_t flags = 0;  // high: AH as LAHF leaves it; low: OF
 };

@@ -142,7 +142,7 @@ BlockTranslator::Done BlockTranslator::move_offset(const Op& op) {
   const bool store = op.opcode & 2;
   if (!can_address(op, store)) return Done::not_here;
   code_.move_constant(R8, op.displacement & op.address_mask);
-  access(op.segment, op.operand_size, store);
+  access(op.segment, op.operand_size, store, op.address_mask != 0xFFFF);
   code_.with_memory(0, static_cast<uint8_t>((store ? 0x88 : 0x8A) | (op.opcode & 1)), op.operand_size, RAX, OPERAND);
   return Done::yes;
 }

@@ -28,6 +28,20 @@ uint64_t call_interpreter(Interpreter* cpu, const Op* pair) {
   return cpu->translator()->call(pair);
 }
 
+uint64_t bring_x87_in(Interpreter* cpu, const Op*) {
+  return cpu->translator()->bring_x87();
+}
+
+// What FNSAVE writes in 32-bit protected mode, SDM vol. 1, figures 8-9 and 8-11.
+struct __attribute__((packed)) X87Image {
+  uint32_t control, status, tags, ip, cs_opcode, dp, ds;
+  struct __attribute__((packed)) {
+    uint64_t significand;
+    uint16_t sign_exponent;
+  } st[8];
+};
+static_assert(sizeof(X87Image) == 108);
+
 }  // namespace
 
 const Op* op_call_end(Interpreter& cpu, const Op*) {
@@ -136,19 +150,24 @@ void Translator::write_trampolines() {
   leave_bare_code_ = code.at();
   return_to_host();
 
-  // Called with the pair in r9; 0 in rcx when the translation goes on.
-  call_code_ = code.at();
-  store_guest();
-  code.lea(RSP, {RSP, HostMemory::NONE, 0, -8}, 8);
-  code.move_constant64(RDI, reinterpret_cast<uint64_t>(&cpu_));
-  code.move64(RSI, R9);
-  code.move_constant64(RAX, reinterpret_cast<uint64_t>(&call_interpreter));
-  code.with_register(0, 0xFF, 4, 2, RAX);  // CALL RAX
-  code.lea(RSP, {RSP, HostMemory::NONE, 0, 8}, 8);
-  code.move64(RCX, RAX);
-  code.load(R13, place(&frame.left), 8);
-  load_guest();
-  code.byte(0xC3);
+  // Both come back with 0 in rcx when the translation goes on. The first is called with the pair in r9.
+  const auto write_call = [&](uint64_t (*function)(Interpreter*, const Op*)) {
+    uint8_t* const at = code.at();
+    store_guest();
+    code.lea(RSP, {RSP, HostMemory::NONE, 0, -8}, 8);
+    code.move_constant64(RDI, reinterpret_cast<uint64_t>(&cpu_));
+    code.move64(RSI, R9);
+    code.move_constant64(RAX, reinterpret_cast<uint64_t>(function));
+    code.with_register(0, 0xFF, 4, 2, RAX);  // CALL RAX
+    code.lea(RSP, {RSP, HostMemory::NONE, 0, 8}, 8);
+    code.move64(RCX, RAX);
+    code.load(R13, place(&frame.left), 8);
+    load_guest();
+    code.byte(0xC3);
+    return at;
+  };
+  call_code_ = write_call(&call_interpreter);
+  bring_x87_code_ = write_call(&bring_x87_in);
 
   next_ = first_free_ = code.at();
 }
@@ -162,6 +181,62 @@ void Translator::take_flags(uint32_t clear) {
 void Translator::give_flags() {
   const uint32_t flags = status_flags(cpu_);
   cpu_.translator_frame_.flags = static_cast<uint16_t>((flags & 0xFF) << 8 | (flags & FLAG_OF ? 1 : 0));
+}
+
+// -- x87 ------------------------------------------------------------------------------------------------------------
+
+uint32_t Translator::x87_record(const X87Record& record) {
+  x87_records_.push_back(record);
+  return static_cast<uint32_t>(x87_records_.size() - 1);
+}
+
+uint64_t Translator::bring_x87() {
+  const CpuState& state = cpu_.state_;
+  const X87State& x87 = state.x87;
+  constexpr uint32_t ALL_MASKED = 0x3F, SUMMARY = 0x80;
+  if ((state.cr0 & (CR0_EM | CR0_TS)) || (x87.control & ALL_MASKED) != ALL_MASKED || (x87.status & SUMMARY)) return 1;
+  X87Image image{};
+  image.control = x87.control;
+  image.status = x87.status | static_cast<uint32_t>(x87.top) << 11;
+  for (unsigned i = 0; i < 8; ++i) {
+    if ((x87.tag_empty >> i) & 1) image.tags |= 3u << (2 * i);
+    const Float80& from = x87.st[(x87.top + i) & 7];
+    image.st[i] = {from.significand, from.sign_exponent};
+  }
+  asm volatile("frstor %0" : : "m"(image));
+  cpu_.translator_frame_.x87_away = 0;
+  cpu_.translator_frame_.x87_last = cpu_.translator_frame_.x87_last_memory = 0;
+  return 0;
+}
+
+void Translator::put_x87_back() {
+  TranslatorFrame& frame = cpu_.translator_frame_;
+  if (frame.x87_away != 0) return;
+  frame.x87_away = 1;
+  X87Image image;
+  asm volatile("fnsave %0" : "=m"(image));
+  X87State& x87 = cpu_.state_.x87;
+  x87.control = static_cast<uint16_t>(image.control);
+  x87.top = image.status >> 11 & 7;
+  x87.status = static_cast<uint16_t>(image.status & ~0x3800u);
+  x87.tag_empty = 0;
+  for (unsigned i = 0; i < 8; ++i) {
+    if ((image.tags >> (2 * i) & 3) == 3) x87.tag_empty = static_cast<uint8_t>(x87.tag_empty | 1u << i);
+    Float80& to = x87.st[(x87.top + i) & 7];
+    to.significand = image.st[i].significand;
+    to.sign_exponent = image.st[i].sign_exponent;
+  }
+  if (frame.x87_last != 0) {
+    const X87Record& last = x87_records_[frame.x87_last];
+    x87.last_ip = last.eip;
+    x87.last_cs = cpu_.state_.seg[CS].selector;
+    x87.last_opcode = last.opcode;
+  }
+  if (frame.x87_last_memory != 0) {
+    const Segment& segment = cpu_.state_.seg[x87_records_[frame.x87_last_memory].segment];
+    x87.last_dp = frame.x87_operand - segment.base;
+    x87.last_ds = segment.selector;
+  }
 }
 
 // -- Contexts ------------------------------------------------------------------------------------------------------
@@ -237,6 +312,7 @@ void Translator::drop_all_code() {
     block->heat = 0;
   }
   translations_.clear();
+  x87_records_.resize(1);
   std::memset(static_cast<void*>(jumps_), 0, JUMPS * sizeof(Jump));
   next_ = first_free_;
   ++counters_.flushes;
@@ -304,6 +380,8 @@ const Op* Translator::enter(const Op* first) {
     const auto* exit = static_cast<const TranslationExit*>(frame.exit);
     const uint64_t retired = frame.end - static_cast<uint64_t>(frame.left);
     using Kind = TranslationExit::Kind;
+    const bool goes_on = exit->kind == Kind::jump || exit->kind == Kind::link;
+    if (!goes_on) put_x87_back();
     switch (exit->kind) {
       case Kind::instruction: {
         ++counters_.bails;
@@ -332,6 +410,7 @@ const Op* Translator::enter(const Op* first) {
     cpu_.retired_base_ = retired;
     target = cpu_.attention() ? nullptr : find(frame.eip);
     if (target == nullptr) {
+      put_x87_back();
       take_flags(exit->clear);
       return go_to(cpu_, frame.eip);
     }
@@ -348,6 +427,7 @@ const Op* Translator::enter(const Op* first) {
 
 uint64_t Translator::call(const Op* pair) {
   ++counters_.calls;
+  put_x87_back();
   TranslatorFrame& frame = cpu_.translator_frame_;
   const auto* translation = static_cast<const Translation*>(pair[1].extra);
   take_flags(pair[1].imm);

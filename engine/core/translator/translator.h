@@ -105,6 +105,10 @@ class Translator {
   HostPages& pages() { return pages_; }
   const TranslatorCounters& counters() const { return counters_; }
 
+  // -- From translated code
+  // The guest's x87 registers into the host's unit; 0 when they are there.
+  uint64_t bring_x87();
+
   // -- From handlers
   const Op* warm(const Op* op);
   const Op* enter(const Op* op);
@@ -133,6 +137,15 @@ class Translator {
   static constexpr size_t MOST_BLOCK_BYTES = 1u << 15;
   static constexpr uint32_t MOST_BACK_OFF = 12;
 
+  // An x87 instruction that FNSTENV may have to name.
+  struct X87Record {
+    uint32_t eip;
+    uint16_t opcode;
+    uint8_t segment;
+  };
+  uint32_t x87_record(const X87Record& record);
+  void put_x87_back();
+
   void write_trampolines();
   Translation* translate(Block* block);
   void drop_all_code();
@@ -155,6 +168,8 @@ class Translator {
   uint8_t* leave_code_ = nullptr;
   uint8_t* leave_bare_code_ = nullptr;
   uint8_t* call_code_ = nullptr;
+  uint8_t* bring_x87_code_ = nullptr;
+  std::vector<X87Record> x87_records_{{}};  // from 1
   Jump* jumps_ = nullptr;
   Context contexts_[CONTEXTS] = {};
   uint32_t next_context_ = 1;
