@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from engine import FloppyConfig, Machine, MachineConfig
-from tests.boots.test_guests import private_copy
+from tests.boots.guest_run import private_copy
 from tests.conftest import GUESTS
 
 DISKETTES = ("freedos-160k.img", "freedos-360k.img", "freedos-720k.img", "freedos-1200k.img", "freedos-1440k.img")
