@@ -1,8 +1,8 @@
 """Debian GNU/Linux 12 for i386 from its disk: boot loader, both consoles, packages, compiler, power-off, clean disk.
 
 The images are large and nobody's to keep in a repository: ``make_debian_guest.sh`` of the shared guests builds them.
-Named in ``BANCADA_DEBIAN`` (text) and ``BANCADA_DEBIAN_GUI`` (``--gui``), or lying beside the other guests as
-``debian.img`` and ``debian-gui.img``, they are used; a boot takes minutes. The image itself is never written to.
+The one named in ``BANCADA_DEBIAN``, or lying beside the other guests as ``debian.img``, is used; its boot takes
+minutes. The image itself is never written to.
 """
 
 from __future__ import annotations
@@ -12,19 +12,16 @@ import struct
 from pathlib import Path
 from typing import Final
 
-import numpy as np
 import pytest
 
 from engine import Machine, MachineConfig
 from engine.events import PowerState
 from tests.conftest import GUESTS
 
-OUTPUT: Final = Path(__file__).resolve().parents[1] / "output"
 _BOOT_S: Final = 300  # of the guest's time
 _COMMAND_S: Final = 120
 _PARTITION: Final = 2048 * 512
 _BLOCK: Final = 1 << 20
-_PHOTOGRAPH: Final = 5000  # colours: the desktop has its wallpaper
 
 # ext4 superblock, 1024 bytes into the partition
 _MAGIC, _STATE, _INCOMPATIBLE = 0x38, 0x3A, 0x60
@@ -125,29 +122,3 @@ def test_text_disk_from_boot_loader_to_power_off(tmp_path: Path) -> None:
         assert "written: OK" in answer(vm, "md5sum -c sum")
         shut_down(vm)
     assert_clean(disk)
-
-
-@pytest.mark.parametrize("drm", [True, False], ids=["kernel driver", "command FIFO"])
-def test_desktop(drm: bool, tmp_path: Path) -> None:
-    """Through the kernel's display driver, or through the X server's own, which works the registers and the FIFO."""
-    disk = sparse_copy(image("BANCADA_DEBIAN_GUI", "debian-gui.img"), tmp_path / "debian.img")
-    with Machine(configuration(disk, 512)) as vm:
-        if drm:
-            vm.power_on()
-        else:
-            boot_without_drm(vm)
-        log_in_on_serial(vm)
-        vm.wait_until(lambda: vm.screen.mode_name == "1024x768x32", timeout=_BOOT_S)
-        vm.wait_until(lambda: _colours(vm) > _PHOTOGRAPH, timeout=_BOOT_S)
-        OUTPUT.mkdir(exist_ok=True)
-        vm.screen.save(OUTPUT / f"debian-gui-{'drm' if drm else 'fifo'}.png")
-        log = answer(vm, "cat /var/log/Xorg.0.log")
-        assert "vmware(0):" in log
-        assert ("vmware(0): DRM driver version" in log) is drm
-        shut_down(vm)
-    assert_clean(disk)
-
-
-def _colours(vm: Machine) -> int:
-    """Different colours of the picture: the desktop's wallpaper is a photograph."""
-    return len(np.unique(vm.screen.pixels().reshape(-1, 3), axis=0))
