@@ -171,7 +171,7 @@ class Board:
             place_fifo=self.vga.map_fifo,
             expansion_rom=self._video_rom(),
         )
-        self.screen = Screen(self.vga, host.wait_until, host.call)
+        self.screen = Screen(self.vga, host.wait_until, host.call, memory.backing[: memory.ram_bytes])
 
         # -- Drives and their controllers
         self.floppies = [self._make_floppy(index, floppy) for index, floppy in enumerate(config.floppy_drives)]

@@ -1,5 +1,6 @@
 """What people hold: screen, keyboard, mouse, serial lines.
 
+guest_fonts.py                      The fonts that guests draw text with in graphics modes, found in the guest's own mem
 keyboard.py                         The keyboard as people, scripts and the window use it
 layouts.py                          Which keys type a character on a guest's keyboard layout
 mouse.py                            The mouse as people, scripts and the window use it: relative motion, buttons and w

@@ -15,6 +15,7 @@ from typing import Any, Final, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.console.guest_fonts import GuestFonts
 from engine.console.rom_fonts import CODE_PAGE_437
 from engine.console.screen_text import recognise_text
 from engine.devices.vga_picture import DisplayMode
@@ -47,15 +48,19 @@ class DisplayAdapter(Protocol):
 
 class Screen:
     """``wait(predicate, timeout)`` lets the guest run until the predicate holds and raises TimeoutError;
-    ``call(work)`` runs work on the machine's thread and returns its result (without it: here and now)."""
+    ``call(work)`` runs work on the machine's thread and returns its result (without it: here and now); ``ram`` is the
+    guest's memory, for the fonts it draws with."""
 
     def __init__(
         self,
         adapter: DisplayAdapter,
         wait: Callable[[Callable[[], bool], float], None] | None = None,
         call: Callable[[Callable[[], Any]], Any] | None = None,
+        ram: memoryview | None = None,
     ) -> None:
         self._adapter = adapter
+        self._fonts = GuestFonts(ram) if ram is not None else None
+        self._recognised = (-1, "")  # generation of the picture, and its text
         self._wait = wait
         self._call = call
 
@@ -119,8 +124,8 @@ class Screen:
     def text(self) -> str:
         """What can be read on the screen, a line for each row, without blanks at the end of lines.
 
-        Text modes: the characters by code page 437. Graphics modes: where the firmware's fonts are found on the
-        grid of character cells; an empty string where there are none.
+        Text modes: the characters by code page 437. Graphics modes: where the firmware's fonts, or a font in the
+        guest's memory, are found on the grid of character cells; an empty string where there are none.
         """
         return self._on_worker(self._read_text)
 
@@ -169,8 +174,20 @@ class Screen:
             rows = (characters[at : at + columns].rstrip() for at in range(0, len(characters), columns))
             return "\n".join(rows)
         self._adapter.refresh()
+        generation = self._adapter.generation
+        if generation != self._recognised[0]:
+            self._recognised = (generation, self._recognise())
+        return self._recognised[1]
+
+    def _recognise(self) -> str:
         width, height, _ = self._adapter.geometry
-        return recognise_text(self._surface_rows(np.uint32, width, height) & 0x00FFFFFF)
+        pixels = self._surface_rows(np.uint32, width, height) & 0x00FFFFFF
+        if self._fonts is None:
+            return recognise_text(pixels)
+        text = recognise_text(pixels, self._fonts.known)
+        if not text and self._fonts.look_for(pixels):
+            text = recognise_text(pixels, self._fonts.known)
+        return text
 
     def _surface_rows(self, kind: type[np.generic], width: int, height: int) -> NDArray[Any]:
         # Rows follow each other without gaps.

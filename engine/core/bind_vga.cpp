@@ -65,6 +65,7 @@ void bind_vga(nb::module_& module) {
       .def("write_graphics", &VgaPlanes::write_graphics, "index"_a, "value"_a)
       .def_prop_rw("latches", &VgaPlanes::latches, &VgaPlanes::set_latches)
       .def("set_bank", &VgaPlanes::set_bank, "linear"_a, "bank"_a)
+      .def("allow_text_window", &VgaPlanes::allow_text_window, "allowed"_a)
       .def("take_registers_changed", &VgaPlanes::take_registers_changed)
       .def("mark_all_dirty", &VgaPlanes::mark_all_dirty)
       .def("mark_dirty", &VgaPlanes::mark_dirty, "offset"_a, "length"_a)

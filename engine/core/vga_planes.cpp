@@ -88,6 +88,12 @@ void VgaPlanes::set_bank(bool linear, uint32_t bank) {
   registers_changed();
 }
 
+void VgaPlanes::allow_text_window(bool allowed) {
+  if (allowed == text_window_allowed_) return;
+  text_window_allowed_ = allowed;
+  registers_changed();
+}
+
 bool VgaPlanes::take_registers_changed() {
   return std::exchange(picture_registers_changed_, false);
 }
@@ -133,7 +139,7 @@ void VgaPlanes::registers_changed() {
       possible_ = Window::linear;
       possible_base_ = bank_base_ * 4;
     }
-  } else if (map >= 2 && plain_ && odd_even_write && odd_even_read_ && !compare_ && sequencer_[MAP_MASK] == 3 &&
+  } else if (text_window_allowed_ && map >= 2 && plain_ && odd_even_write && odd_even_read_ && !compare_ && sequencer_[MAP_MASK] == 3 &&
              (read_plane_ & 2) == 0 && bank_base_ == 0) {
     possible_ = Window::text;
     possible_base_ = 0;

@@ -50,6 +50,10 @@ class VgaPlanes final : public MmioHandler {
   // otherwise the legacy registers rule and the bank counts in 64 KiB of each plane. Wraps at the end of memory.
   void set_bank(bool linear, uint32_t bank);
 
+  // Not while the linear frame buffer has the picture: cells in the text buffer would overwrite its pixels when they
+  // are put into the planes.
+  void allow_text_window(bool allowed);
+
   uint32_t latches() const { return latch_; }
   void set_latches(uint32_t value) { latch_ = value; }
 
@@ -99,7 +103,7 @@ class VgaPlanes final : public MmioHandler {
   std::array<uint8_t, 8> sequencer_{};
   std::array<uint8_t, 16> graphics_{};
   uint8_t sequencer_index_ = 0, graphics_index_ = 0;
-  bool bank_linear_ = false;
+  bool bank_linear_ = false, text_window_allowed_ = true;
   uint32_t bank_ = 0;
   uint32_t latch_ = 0;
 

@@ -81,6 +81,7 @@ class State:
     remote: bool = False
     wrap: bool = False
     command: int = 0  # waits for its argument
+    refused: bool = False  # ... after an invalid one
     dx: int = 0
     dy: int = 0
     wheel: int = 0
@@ -169,10 +170,13 @@ class Ps2Mouse:
             s.rates = [*s.rates[1:], value]
             s.device_id = max(s.device_id, KNOCKS.get((s.rates[0], s.rates[1], s.rates[2]), ID_PLAIN))
         else:
-            # First an invalid argument is refused, then a second one is an error (IBM manual, "Error Handling").
-            self._respond(RESEND)
-            s.command = command
+            # A first invalid argument is asked for again, a second one in a row is an error and ends the command
+            # (IBM manual, "Error Handling").
+            self._respond(ERROR if s.refused else RESEND)
+            s.command = 0 if s.refused else command
+            s.refused = not s.refused
             return
+        s.refused = False
         self._respond(ACK)
 
     def _want_argument(self, command: int) -> None:
@@ -217,6 +221,7 @@ class Ps2Mouse:
         s.resolution = 2
         s.scaling_2_1 = s.reporting = s.remote = s.wrap = False
         s.command = 0
+        s.refused = False
         self._forget_movement()
 
     def _set_defaults(self) -> None:

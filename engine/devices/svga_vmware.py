@@ -1,8 +1,8 @@
 """VMware SVGA II: index and value register, frame buffer and command FIFO on the same video memory as the VGA.
 
 Source: the SVGA device's public interface description (svga_reg.h and the developer notes that go with it).
-While disabled the adapter is a VGA; enabling takes the picture over, with the depth and size that the registers
-say. A size that video memory cannot hold is not entered.
+While disabled or hidden the adapter is a VGA; enabling takes the picture over, with the depth and size that the
+registers say. A size that video memory cannot hold is not entered.
 """
 
 from __future__ import annotations
@@ -66,6 +66,10 @@ PALETTE_BASE: Final = 1024
 PALETTE_REGISTERS: Final = 768
 SCRATCH_BASE: Final = PALETTE_BASE + PALETTE_REGISTERS
 SCRATCH_REGISTERS: Final = 64
+
+# SVGA_REG_ENABLE
+ENABLE_ENABLE: Final = 1  # registers, video memory and FIFO work
+ENABLE_HIDE: Final = 2  # ... while the VGA keeps the picture
 
 ID_0: Final = 0x90000000
 ID_2: Final = 0x90000002
@@ -267,7 +271,7 @@ class SvgaVmware:
         s = self._s
         wanted = copy_state(s)
         if index == REG_ENABLE:
-            wanted.enable = value & 1
+            wanted.enable = value & (ENABLE_ENABLE | ENABLE_HIDE) if value & ENABLE_ENABLE else 0
         elif index == REG_WIDTH and 0 < value <= MAX_WIDTH:
             wanted.width = value
         elif index == REG_HEIGHT and 0 < value <= MAX_HEIGHT:
@@ -295,8 +299,9 @@ class SvgaVmware:
     # -- The picture ----------------------------------------------------------------------------------------------
 
     @property
-    def enabled(self) -> bool:
-        return bool(self._s.enable)
+    def shown(self) -> bool:
+        """Whether the picture is this adapter's, not the VGA's."""
+        return self._s.enable == ENABLE_ENABLE
 
     @property
     def pitch(self) -> int:
@@ -304,7 +309,7 @@ class SvgaVmware:
         return _pitch(self._s)
 
     def mode(self) -> DisplayMode:
-        """What is shown while enabled."""
+        """The picture while ``shown``."""
         s = self._s
         picture = Picture()
         picture.format = _DEPTHS[s.bits_per_pixel][4]
@@ -335,7 +340,7 @@ class SvgaVmware:
         """After the picture was converted; the rows touched."""
         self._cursor_changed = False
         s = self._s
-        if not s.enable or not s.cursor_on or not s.cursor.width:
+        if not self.shown or not s.cursor_on or not s.cursor.width:
             return None
         return self._overlay.put(surface, s.cursor, _signed(s.cursor_x), _signed(s.cursor_y))
 

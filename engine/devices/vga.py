@@ -294,7 +294,7 @@ class Vga:
             self.dac.state.pel_mask,
             self.dac.colour,
         )
-        mode = self.svga.mode() if self.svga.enabled else decode_mode(registers, self.dispi)
+        mode = self.svga.mode() if self.svga.shown else decode_mode(registers, self.dispi)
         self._converter.set_picture(mode.picture)
         shown = self._converter.picture
         self._geometry = (shown.width, shown.height, shown.width * 4)
@@ -354,6 +354,7 @@ class Vga:
         self._converter.redraw()
 
     def _svga_changed(self) -> None:
+        self.planes.allow_text_window(not self.svga.shown)
         self._changed = self._timing_changed = True
         self._converter.redraw()
 
@@ -368,7 +369,7 @@ class Vga:
     def _current_timing(self) -> Timing:
         if self._timing_changed:
             self._timing_changed = False
-            if self.svga.enabled:
+            if self.svga.shown:
                 self._timing = linear_timing(self.svga.size[1])
             elif self.dispi.enabled:
                 self._timing = linear_timing(self.dispi.state.yres)

@@ -16,7 +16,7 @@ _CONDITIONS = ("o", "no", "c", "nc", "z", "nz", "be", "a", "s", "ns", "p", "np",
 _SIMPLE = {
     "cli": "FA", "sti": "FB", "cld": "FC", "hlt": "F4", "iret": "CF", "ret": "C3", "retf": "CB", "nop": "90",
     "pushf": "9C", "popf": "9D", "pusha": "60", "popa": "61", "pushad": "6660", "popad": "6661", "clc": "F8",
-    "stc": "F9", "rep_insb": "F36C", "rep_outsb": "F36E", "rep_insd": "F3666D", "rep_outsd": "F3666F",
+    "stc": "F9", "rep_insb": "F36C", "rep_outsb": "F36E",
     "in_al_dx": "EC", "in_eax_dx": "66ED", "out_dx_al": "EE", "out_dx_eax": "66EF", "wbinvd": "0F09",
     "in_ax_dx": "ED", "out_dx_ax": "EF",
 }  # fmt: skip

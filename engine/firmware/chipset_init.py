@@ -94,7 +94,7 @@ class ChipsetInit:
             self._board.bus.write_memory(local_apic.BASE_AT_RESET + register, value.to_bytes(4, "little"))
 
     def _keyboard_controller(self) -> None:
-        """Command byte: keyboard interrupt, translation, system flag; the mouse port is off until asked for."""
+        """Command byte: keyboard interrupt, translation, system flag. The mouse is told to test itself."""
         bus = self._board.bus
         for _ in range(16):  # old bytes away
             if not bus.port_read(0x64, 1) & 1:
@@ -103,6 +103,19 @@ class ChipsetInit:
         bus.port_write(0x64, 0x60, 1)
         bus.port_write(0x60, 0x65, 1)
         bus.port_write(0x64, 0xAE, 1)
+        bus.port_write(0x64, 0xD4, 1)  # lets the mouse's clock go, too
+        bus.port_write(0x60, 0xFF, 1)
+
+    def hear_mouse(self) -> None:
+        """Takes what the mouse says about its self-test. Left in the mouse it would come between an answer of the
+        controller's and the driver that asks it first."""
+        bus = self._board.bus
+        if bus.port_read(0x64, 1) & 0x21 == 0x21:
+            bus.port_read(0x60, 1)
+
+    def mouse_port_off(self) -> None:
+        """The mouse is silent until a driver asks for it."""
+        self._board.bus.port_write(0x64, 0xA7, 1)
 
     def clock_chip(self) -> None:
         """The RTC's divider and mode, interrupts off."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 from engine.firmware.board import FirmwareBus
@@ -55,29 +56,31 @@ class Mailbox:
 
     def attach(self, bus: FirmwareBus) -> None:
         name = "firmware"
-        bus.attach_register(PORT_FRAME, 4, name, self._pop, self._push, self._pop_block, self._push_block)
+        bus.attach_register(PORT_FRAME, 1, name, self._pop, self._push, self._pop_block, self._push_block)
         bus.attach_register(PORT_COMMAND, 1, name, self._read_status, self._command, None, None)
         bus.attach_register(PORT_BLOCK, 1, name, self._read_byte, self._write_byte, self._read_block, self._write_block)
-        bus.attach_register(PORT_POINTER, 4, name, self._read_pointer, None, None, None)
-        bus.attach_register(PORT_LENGTH, 4, name, self._read_length, None, None, None)
+        for byte in range(4):
+            pointer, length = partial(self._read_pointer, byte), partial(self._read_length, byte)
+            bus.attach_register(PORT_POINTER + byte, 1, name, pointer, None, None, None)
+            bus.attach_register(PORT_LENGTH + byte, 1, name, length, None, None, None)
 
     # -- Frame port -------------------------------------------------------------------------------------
 
     def _push(self, value: int) -> None:
-        self._push_block((value & 0xFFFFFFFF).to_bytes(4, "little"))
+        self._push_block(bytes((value & 0xFF,)))
 
     def _push_block(self, data: bytes) -> None:
         state = self.state
         state.pushed = bytes(data) if len(data) == FRAME_BYTES else (state.pushed + data)[-FRAME_BYTES:]
 
     def _pop(self) -> int:
-        return int.from_bytes(self._pop_block(1), "little")
+        return self._pop_block(1)[0]
 
     def _pop_block(self, count: int) -> bytes:
         state = self.state
         first = state.popped_at
-        state.popped_at = min(first + count * 4, len(state.popped))
-        return state.popped[first : state.popped_at].ljust(count * 4, b"\xff")
+        state.popped_at = min(first + count, len(state.popped))
+        return state.popped[first : state.popped_at].ljust(count, b"\xff")
 
     # -- Commands ---------------------------------------------------------------------------------------
 
@@ -136,11 +139,11 @@ class Mailbox:
 
     # -- Transfers --------------------------------------------------------------------------------------
 
-    def _read_pointer(self) -> int:
-        return self.state.pointer
+    def _read_pointer(self, byte: int) -> int:
+        return self.state.pointer >> byte * 8 & 0xFF
 
-    def _read_length(self) -> int:
-        return self.state.length
+    def _read_length(self, byte: int) -> int:
+        return self.state.length >> byte * 8 & 0xFF
 
     def _read_byte(self) -> int:
         return self._read_block(1)[0]

@@ -1,4 +1,8 @@
-"""The agreement between the ROM's stubs and Python: ports, the frame, service numbers, status words."""
+"""The agreement between the ROM's stubs and Python: ports, the frame, service numbers, status words.
+
+All data goes byte by byte: a guest's program may emulate the stubs, with an operating system below it that makes one
+access of every byte (Linux's /dev/port splits a doubleword over four ports).
+"""
 
 from __future__ import annotations
 
@@ -6,17 +10,16 @@ from enum import IntEnum
 from typing import Final
 
 PORT_BASE: Final = 0xF200
-PORT_FRAME: Final = PORT_BASE  # dword: OUT pushes, IN pops
+PORT_FRAME: Final = PORT_BASE  # byte: OUT pushes, IN pops
 PORT_COMMAND: Final = PORT_BASE + 4  # byte: OUT runs a Command, IN reads the last Status
 PORT_BLOCK: Final = PORT_BASE + 8  # byte: REP INSB and REP OUTSB of a transfer
-PORT_POINTER: Final = PORT_BASE + 12  # dword: segment:offset of the transfer
-PORT_LENGTH: Final = PORT_BASE + 16  # dword: bytes of the transfer
+PORT_POINTER: Final = PORT_BASE + 12  # dword in four ports: segment:offset of the transfer
+PORT_LENGTH: Final = PORT_BASE + 16  # dword in four ports: bytes of the transfer
 
 # The frame as it lies on the caller's stack, from SP up: status (dword), ES, DS, the PUSHAD registers,
 # the service number, then what INT pushed: IP, CS, FLAGS.
 FRAME_FORMAT: Final = "<I2H8I4H"
-FRAME_DWORDS: Final = 12
-FRAME_BYTES: Final = FRAME_DWORDS * 4
+FRAME_BYTES: Final = 48
 
 
 class Command(IntEnum):

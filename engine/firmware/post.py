@@ -149,6 +149,7 @@ class PowerOnSelfTest:
     def _in_test(self) -> None:
         state = self.state
         passed_ns = self._board.clock.now_ns - state.started_ns
+        self._chipset.hear_mouse()
         self._look_for_keys()
         if state.phase is Phase.MEMORY:
             part = 1.0 if state.quick else min(passed_ns / _MEMORY_NS, 1.0)
@@ -181,6 +182,7 @@ class PowerOnSelfTest:
         self._video.set_cursor(0, 0, row + 1)
 
     def _leave(self, to: Phase) -> None:
+        self._chipset.mouse_port_off()
         self.state.phase = to
         if to is Phase.SETUP:
             self.setup.open()

@@ -1,6 +1,6 @@
 """The ROM image: entry points where software expects them, and the stubs that hand calls to Python.
 
-A service stub pushes the caller's registers as one frame, writes the frame to the mailbox (REP OUTSD), names the
+A service stub pushes the caller's registers as one frame, writes the frame to the mailbox (REP OUTSB), names the
 service, reads the frame back and does what its first word says. Everything goes through ports, so a stub works
 alike in real mode, in virtual-8086 mode and under an x86 emulator inside a guest's program.
 
@@ -17,7 +17,7 @@ from typing import Final
 from engine.console.rom_fonts import rom_font
 from engine.firmware.assembler import Assembler
 from engine.firmware.mailbox_layout import (
-    FRAME_DWORDS,
+    FRAME_BYTES,
     PORT_BLOCK,
     PORT_COMMAND,
     PORT_FRAME,
@@ -104,9 +104,9 @@ def _service_stub(asm: Assembler) -> None:
     asm.move("ds", "ax")
     asm.move("es", "ax")  # some x86 emulators read OUTS from ES
     asm.move("si", "sp")
-    asm.mov("ecx", FRAME_DWORDS)
+    asm.mov("ecx", FRAME_BYTES)
     asm.mov("dx", PORT_FRAME)
-    asm.op("rep_outsd")
+    asm.op("rep_outsb")
     asm.mov("dx", PORT_COMMAND)
     asm.mov("al", Command.CALL)
     asm.op("out_dx_al")
@@ -115,9 +115,9 @@ def _service_stub(asm: Assembler) -> None:
     asm.move("ax", "ss")
     asm.move("es", "ax")
     asm.move("di", "sp")
-    asm.mov("ecx", FRAME_DWORDS)
+    asm.mov("ecx", FRAME_BYTES)
     asm.mov("dx", PORT_FRAME)
-    asm.op("rep_insd")
+    asm.op("rep_insb")
     asm.pop("eax")
     asm.alu("cmp", "al", Status.DONE)
     asm.jump_if("nz", "not_done")

@@ -26,13 +26,13 @@ _STUB: Final = """
     FC                again: cld
     8C D0  8E D8  8E C0     mov eax, ss; mov ds, eax; mov es, eax
     89 E6                   mov esi, esp
-    B9 0C 00 00 00          mov ecx, FRAME_DWORDS
-    BA 00 F2 00 00  F3 6F   mov edx, PORT_FRAME; rep outsd
+    B9 30 00 00 00          mov ecx, FRAME_BYTES
+    BA 00 F2 00 00  F3 6E   mov edx, PORT_FRAME; rep outsb
     BA 04 F2 00 00          mov edx, PORT_COMMAND
     B0 01  EE               mov al, Command.CALL; out dx, al
     89 E7                   mov edi, esp
-    B9 0C 00 00 00          mov ecx, FRAME_DWORDS
-    BA 00 F2 00 00  F3 6D   mov edx, PORT_FRAME; rep insd
+    B9 30 00 00 00          mov ecx, FRAME_BYTES
+    BA 00 F2 00 00  F3 6C   mov edx, PORT_FRAME; rep insb
     58  3C 00  74 06        pop eax; cmp al, Status.DONE; je done
     50  FB F4 FA  EB CA     push eax; sti; hlt; cli; jmp again
     66 07  66 1F  61  done: pop es; pop ds; popad

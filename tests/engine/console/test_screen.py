@@ -196,3 +196,57 @@ def test_rom_fonts_cover_the_code_page() -> None:
 def test_there_are_three_rom_fonts() -> None:
     with pytest.raises(ValueError, match="height 12"):
         rom_font(12)
+
+
+def _foreign_font() -> bytes:
+    """Shapes that are none of the firmware's, with the two that every font of code page 437 has."""
+    font = bytearray(np.random.default_rng(7).integers(1, 256, 4096, np.uint8).tobytes())
+    font[0x20 * 16 : 0x21 * 16] = bytes(16)
+    font[0xDB * 16 : 0xDC * 16] = b"\xff" * 16
+    return bytes(font)
+
+
+def _draw(rig: VgaRig, font: bytes, text: bytes) -> None:
+    for i, code in enumerate(text):
+        for line in range(16):
+            bits = font[code * 16 + line]
+            dots = b"".join((b"\xaa\xaa\xaa\0" if bits << x & 0x80 else bytes(4)) for x in range(8))
+            rig.memory.write(LFB + (16 + line) * 640 * 4 + i * 32, dots)
+
+
+def test_text_in_a_font_of_the_guests_own_is_recognised(rig: VgaRig) -> None:
+    font = _foreign_font()
+    text = b"a console of 640 by 480: login"
+    rig.linear(640, 480, 32)
+    _draw(rig, font, text)
+    assert rig.screen.text() == ""
+    memory = bytearray(0x40000)
+    memory[0x4560:0x4570] = font[ord("c") * 16 :][:16]  # the same shape somewhere else
+    memory[0x12344 : 0x12344 + 4096] = font
+    screen = Screen(rig.vga, ram=memoryview(memory))
+    assert screen.text().split("\n")[1] == text.decode()
+    _draw(rig, font, b"Password")  # too few shapes to look for, but the font is known
+    assert screen.text().split("\n")[1].startswith("Password")
+
+
+@pytest.mark.parametrize("where", [0x0004, 0x3F000])
+def test_a_font_at_either_end_of_memory_is_found(rig: VgaRig, where: int) -> None:
+    rig.linear(640, 480, 32)
+    font = _foreign_font()
+    _draw(rig, font, b"first and last")
+    memory = bytearray(0x40000)
+    memory[where : where + 4096] = font
+    assert "first and last" in Screen(rig.vga, ram=memoryview(memory)).text()
+
+
+def test_a_table_that_is_no_font_of_the_picture_is_not_taken(rig: VgaRig) -> None:
+    rig.linear(640, 480, 32)
+    font = _foreign_font()
+    _draw(rig, font, b"nothing to read")
+    memory = bytearray(0x8000)
+    memory[0x1000:0x1010] = font[ord("n") * 16 :][:16]
+    memory[0x7FF0:0x8000] = font[ord("t") * 16 :][:16]  # a table from here on would leave memory
+    screen = Screen(rig.vga, ram=memoryview(memory))
+    assert screen.text() == ""
+    memory[0x2000:0x3000] = font
+    assert screen.text() == ""  # the same picture is not searched for again

@@ -171,6 +171,13 @@ def test_bad_sample_rate_and_bad_command_are_refused(rig: Rig) -> None:
     assert rig.send(0x01) == b"\xfe"
 
 
+def test_second_bad_argument_is_an_error_and_ends_the_command(rig: Rig) -> None:
+    assert rig.send(0xF3, 0x66, 0x88) == b"\xfa\xfe\xfc"
+    assert rig.send(0xF4) == b"\xfa" and rig.mouse.reporting
+    assert rig.send(0xF3, 0x66, 100) == b"\xfa\xfe\xfa"
+    assert rig.send(0xE8, 9, 9, 0xF2) == b"\xfa\xfe\xfc\xfa\x00"
+
+
 def test_resend_repeats_the_last_answer(rig: Rig) -> None:
     rig.send(0xF2)
     assert rig.send(0xFE) == b"\xfa\x00"

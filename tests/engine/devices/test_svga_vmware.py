@@ -24,6 +24,8 @@ from engine.devices.svga_fifo import (
 )
 from engine.devices.svga_vmware import (
     CAP_RECT_COPY,
+    ENABLE_ENABLE,
+    ENABLE_HIDE,
     FIFO_BYTES,
     ID_2,
     MAX_WIDTH,
@@ -157,6 +159,33 @@ def test_enabling_shows_video_memory_and_disabling_the_vga_again(rig: SvgaRig) -
     rig.put(REG_ENABLE, 0)
     rig.vga.refresh()
     assert rig.vga.geometry == text
+
+
+def test_hidden_the_vga_keeps_the_picture_and_the_fifo_runs(rig: SvgaRig) -> None:
+    rig.set_mode(3)
+    rig.vga.refresh()
+    text = rig.vga.geometry
+    rig.enter()
+    rig.put(REG_ENABLE, ENABLE_ENABLE | ENABLE_HIDE)
+    rig.run(CMD_RECT_FILL, 0x00C0FFEE, 5, 2, 1, 1)
+    rig.vga.refresh()
+    assert rig.vga.geometry == text and rig.get(REG_ENABLE) == ENABLE_ENABLE | ENABLE_HIDE
+    rig.put(REG_ENABLE, ENABLE_ENABLE)
+    assert rig.pixels()[2, 5] == 0xC0FFEE
+
+
+def test_text_of_the_console_before_does_not_come_back_over_the_picture(rig: SvgaRig) -> None:
+    rig.set_mode(3)
+    rig.write(0xB8000, b" \x07" * 2000)
+    rig.enter()
+    picture = struct.pack("<I", 0x00FFFFFF) * (WIDTH * HEIGHT)
+    rig.memory.write(FRAME_BUFFER, picture)
+    assert (rig.pixels() == 0xFFFFFF).all()
+    # Driver and firmware share one memory: what the window takes now is drawn over, and nothing but that.
+    for _ in range(100):
+        rig.read(0xB8000, 1)
+    rig.memory.write(FRAME_BUFFER, picture)
+    assert (rig.pixels() == 0xFFFFFF).all()
 
 
 def test_palette_of_256_colours(rig: SvgaRig) -> None:

@@ -12,7 +12,6 @@ from engine.config import MachineConfig
 from engine.firmware import Firmware, FirmwareBoard
 from engine.firmware.mailbox_layout import (
     FRAME_BYTES,
-    FRAME_DWORDS,
     FRAME_FORMAT,
     PORT_BLOCK,
     PORT_COMMAND,
@@ -316,6 +315,9 @@ class Bios:
                 self.clock.advance(10_000_000)
         raise AssertionError("the call does not end")
 
+    def _dword(self, port: int) -> int:
+        return int.from_bytes(bytes(self.bus.port_read(port + byte, 1) for byte in range(4)), "little")
+
     def _exchange(self, frame: bytes) -> tuple[int, bytes]:
         registers = self.bus.registers
         push, pop = registers[PORT_FRAME].write_block, registers[PORT_FRAME].read_block
@@ -323,13 +325,12 @@ class Bios:
         push(frame)
         self.bus.port_write(PORT_COMMAND, Command.CALL, 1)
         while True:
-            frame = pop(FRAME_DWORDS)
+            frame = pop(FRAME_BYTES)
             assert len(frame) == FRAME_BYTES
             status = frame[0]
             if status not in (Status.STORE, Status.FETCH):
                 return status, frame
-            pointer = self.bus.port_read(PORT_POINTER, 4)
-            length = self.bus.port_read(PORT_LENGTH, 4)
+            pointer, length = self._dword(PORT_POINTER), self._dword(PORT_LENGTH)
             linear = (pointer >> 16) * 16 + (pointer & 0xFFFF)
             assert (pointer & 0xFFFF) + length <= 0x10000, "the transfer would wrap in its segment"
             if status == Status.STORE:

@@ -115,6 +115,7 @@ def test_alarm_interrupt_asks_for_int_4a(bios: Bios) -> None:
 
 def talk(bios: Bios, answers: list[int], **registers: int):  # type: ignore[no-untyped-def]
     """A C2h call with a mouse that answers by INT 74h at each halt."""
+    bios.bus.writes.clear()
     result = bios.call(0x15, most_waits=0, **registers)
     pending = list(answers)
     while result.waits:

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from engine.firmware.call import CF, Call, normalised
 from engine.firmware.mailbox_layout import (
     FRAME_BYTES,
-    FRAME_DWORDS,
     PORT_BASE,
     PORT_BLOCK,
     PORT_COMMAND,
@@ -50,27 +49,28 @@ def test_carry_is_merged_into_the_callers_flags() -> None:
     assert call.flags == 0x0246
 
 
-def test_dwords_one_by_one_do_what_a_block_does(bios: Bios) -> None:
-    """An x86 emulator in a guest's program executes REP OUTSD as single writes."""
+def test_bytes_one_by_one_do_what_a_block_does(bios: Bios) -> None:
+    """An x86 emulator in a guest's program executes REP OUTSB as single writes."""
     frame = struct.pack("<I2H8I4H", 0, 0, 0, *[0] * 8, 0x12, 0, 0, 2)
-    for value in struct.unpack(f"<{FRAME_DWORDS}I", frame):
-        bios.bus.port_write(PORT_FRAME, value, 4)
+    for value in frame:
+        bios.bus.port_write(PORT_FRAME, value, 1)
     bios.bus.port_write(PORT_COMMAND, Command.CALL, 1)
-    values = [bios.bus.port_read(PORT_FRAME, 4) for _ in range(FRAME_DWORDS)]
+    answer = bytes(bios.bus.port_read(PORT_FRAME, 1) for _ in range(FRAME_BYTES))
+    values = struct.unpack("<12I", answer)
     assert values[0] == Status.DONE
     assert values[9] & 0xFFFF == 639  # EAX
 
 
 def test_rubbish_before_a_frame_does_not_shift_it(bios: Bios) -> None:
-    bios.bus.port_write(PORT_FRAME, 0xDEADBEEF, 4)
+    bios.bus.port_write(PORT_FRAME, 0xDE, 1)
     assert bios.call(0x12).ax == 639
 
 
 def test_reading_too_much_gives_ones(bios: Bios) -> None:
     bios.call(0x12)
-    for _ in range(FRAME_DWORDS + 1):
-        value = bios.bus.port_read(PORT_FRAME, 4)
-    assert value == 0xFFFFFFFF
+    for _ in range(FRAME_BYTES + 1):
+        value = bios.bus.port_read(PORT_FRAME, 1)
+    assert value == 0xFF
     assert bios.bus.port_read(PORT_BLOCK, 1) == 0xFF
 
 

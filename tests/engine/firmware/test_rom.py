@@ -75,7 +75,7 @@ def test_stubs_decode_without_gaps(roms: RomImages) -> None:
     assert not any(instruction.is_invalid for instruction in instructions)
     assert instructions[-1].next_ip == end
     mnemonics = [instruction.mnemonic for instruction in instructions]
-    for needed in (iced.Mnemonic.OUTSD, iced.Mnemonic.INSD, iced.Mnemonic.HLT, iced.Mnemonic.IRET):
+    for needed in (iced.Mnemonic.OUTSB, iced.Mnemonic.INSB, iced.Mnemonic.HLT, iced.Mnemonic.IRET):
         assert needed in mnemonics
 
 
