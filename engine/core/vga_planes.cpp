@@ -139,8 +139,8 @@ void VgaPlanes::registers_changed() {
       possible_ = Window::linear;
       possible_base_ = bank_base_ * 4;
     }
-  } else if (text_window_allowed_ && map >= 2 && plain_ && odd_even_write && odd_even_read_ && !compare_ && sequencer_[MAP_MASK] == 3 &&
-             (read_plane_ & 2) == 0 && bank_base_ == 0) {
+  } else if (text_window_allowed_ && map >= 2 && plain_ && odd_even_write && odd_even_read_ && !compare_ &&
+             sequencer_[MAP_MASK] == 3 && (read_plane_ & 2) == 0 && bank_base_ == 0) {
     possible_ = Window::text;
     possible_base_ = 0;
   }
