@@ -21,6 +21,7 @@ FIFO_MIN: Final = 0
 FIFO_MAX: Final = 1
 FIFO_NEXT_CMD: Final = 2
 FIFO_STOP: Final = 3
+FIFO_BUSY: Final = 290  # of guests with a large header: set by them when they write SYNC, cleared when that was heard
 _HEADER_BYTES: Final = 16
 
 # Commands
@@ -113,6 +114,12 @@ class Fifo:
 
     def run(self) -> bool:
         """Carries out what is queued; True when nothing whole is left. A broken header is left as it is."""
+        done = self._pass()
+        if self.sound and self._words[FIFO_MIN] > FIFO_BUSY * 4:
+            self._words[FIFO_BUSY] = 0
+        return done
+
+    def _pass(self) -> bool:
         pixels = commands = 0
         while self.sound:
             if pixels > PASS_PIXELS or commands > PASS_COMMANDS:

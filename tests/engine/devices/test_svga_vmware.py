@@ -21,6 +21,7 @@ from engine.devices.svga_fifo import (
     CMD_RECT_FILL,
     CMD_RECT_ROP_FILL,
     CMD_UPDATE,
+    FIFO_BUSY,
 )
 from engine.devices.svga_vmware import (
     CAP_RECT_COPY,
@@ -236,6 +237,18 @@ def test_commands_run_without_a_sync_once_a_frame(rig: SvgaRig) -> None:
     rig.enter()
     rig.queue(CMD_FENCE, 1, CMD_RECT_FILL, 0xFFFFFF, 0, 0, 1, 1)
     assert rig.pixels()[0, 0] == 0xFFFFFF
+
+
+def test_the_busy_word_is_cleared_when_a_sync_was_heard(rig: SvgaRig) -> None:
+    # Linux's vmwgfx writes SYNC only when it finds the word clear; a small header has none.
+    rig.enter(first=2048, end=8192)
+    rig.memory.write(FIFO + FIFO_BUSY * 4, b"\1\0\0\0")
+    rig.run(CMD_RECT_FILL, 5, 0, 0, 1, 1)
+    assert rig.memory.read(FIFO + FIFO_BUSY * 4, 4) == bytes(4)
+    rig.enter()
+    rig.memory.write(FIFO + FIFO_BUSY * 4, b"\1\0\0\0")
+    rig.run(CMD_RECT_FILL, 5, 0, 0, 1, 1)
+    assert rig.memory.read(FIFO + FIFO_BUSY * 4, 4) == b"\1\0\0\0"
 
 
 def test_unknown_commands_are_thrown_away(rig: SvgaRig) -> None:
