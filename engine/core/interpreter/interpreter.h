@@ -132,6 +132,7 @@ class Interpreter final : public Vcpu, private MemoryObserver {
   // The same with no fault and no A/D changes: for debuggers and firmware. False when not mapped.
   bool probe(uint32_t linear, uint32_t& physical) const;
   void flush_tlb(bool keep_global);
+  void flush_data_mappings(bool keep_global);
   void flush_tlb_page(uint32_t linear);
   void load_cr0(uint32_t value);  // faults with GP(0) on illegal combinations; flushes as needed
   void load_cr3(uint32_t value);
@@ -248,7 +249,23 @@ class Interpreter final : public Vcpu, private MemoryObserver {
   FetchEntry fetches_[FETCH_ENTRIES] = {};
   // The linear pages that code was fetched from since code_mappings_changed(): the others' mappings concern no jump.
   std::bitset<1u << 20> fetched_;
-  std::vector<uint32_t> fetched_pages_;
+  struct FetchedPage {
+    uint32_t linear, physical;
+    bool user;
+  };
+  std::vector<FetchedPage> fetched_pages_;
+  // The same for address spaces that were left: when one comes back and its code is mapped as it was, all that is known
+  // about jumps there holds again.
+  struct CodeMap {
+    uint32_t cr3 = 0;
+    uint32_t generation = 0;  // 0: free
+    uint64_t left_at = 0;     // for the choice of the one to give up
+    std::vector<FetchedPage> pages;
+  };
+  static constexpr uint32_t CODE_MAPS = 16;
+  CodeMap code_maps_[CODE_MAPS];
+  void leave_address_space();
+  bool return_to_address_space();
   const void* attention_flag() const { return &attention_; }
   bool attention() const { return attention_.load(std::memory_order_relaxed); }
   // A device was called in the middle of an instruction: if it wants anything, see to it after the instruction.
@@ -278,7 +295,7 @@ class Interpreter final : public Vcpu, private MemoryObserver {
   std::unique_ptr<Translator> translator_;
   Op idle_{};
   Op piece_[40];  // a copy of part of a block, or an instruction that crosses a page
-  uint32_t mapping_generation_ = 1;
+  uint32_t mapping_generation_ = 1, last_generation_ = 1;
   uint64_t clock_check_at_ = 0;  // instructions retired when the clock must be looked at
   friend class BlockCache;
 };

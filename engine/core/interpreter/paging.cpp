@@ -209,12 +209,57 @@ bool Interpreter::probe(uint32_t linear, uint32_t& physical) const {
 }
 
 void Interpreter::flush_tlb(bool keep_global) {
+  flush_data_mappings(keep_global);
+  code_mappings_changed();
+}
+
+void Interpreter::flush_data_mappings(bool keep_global) {
   if (translator_) translator_->pages().flush(keep_global);
   for_each_filled([keep_global](TlbEntry& entry) {
     if (!keep_global || !(entry.kind & TLB_GLOBAL)) entry.tag = TLB_INVALID;
   });
   if (!keep_global) large_page_regions_.reset();
-  code_mappings_changed();
+}
+
+void Interpreter::leave_address_space() {
+  CodeMap* map = code_maps_;
+  for (CodeMap& other : code_maps_) {
+    if (other.cr3 == state_.cr3 && other.generation != 0) {
+      map = &other;
+      break;
+    }
+    if (other.left_at < map->left_at) map = &other;
+  }
+  for (const FetchedPage& page : fetched_pages_) fetched_[page.linear >> 12] = false;
+  map->cr3 = state_.cr3;
+  map->generation = mapping_generation_;
+  map->left_at = retired_base_ + 1;
+  map->pages.swap(fetched_pages_);
+  fetched_pages_.clear();
+}
+
+// The processor is entitled to remember nothing: what has changed, or what a walk would mark as accessed, is new.
+bool Interpreter::return_to_address_space() {
+  for (CodeMap& map : code_maps_) {
+    if (map.cr3 != state_.cr3 || map.generation == 0) continue;
+    const Walker walker(state_, cpu_facts(model_), memory_);
+    for (const FetchedPage& page : map.pages) {
+      const Walk walk = walker.walk(page.linear);
+      const bool accessed = (walk.large || (walk.pte & PTE_A)) && (walk.pde & PTE_A);
+      if (!walk.mapped || !accessed || walk.no_execute || (page.user && !(walk.rights & PTE_US)) ||
+          (walk.physical & memory_.a20_mask() & PAGE_MASK) != page.physical) {
+        map.generation = 0;
+        return false;
+      }
+    }
+    mapping_generation_ = map.generation;
+    map.generation = 0;
+    fetched_pages_.swap(map.pages);
+    for (const FetchedPage& page : fetched_pages_) fetched_[page.linear >> 12] = true;
+    segments_changed();
+    return true;
+  }
+  return false;
 }
 
 void Interpreter::flush_tlb_page(uint32_t linear) {
@@ -255,8 +300,15 @@ void Interpreter::load_cr3(uint32_t value) {
   const bool pae = (state_.cr4 & CR4_PAE) != 0;
   if (pae && (state_.cr0 & CR0_PG) && !read_pdptes(memory_, value, cpu_facts(model_), state_.pdpte))
     fault(VECTOR_GP, 0);
+  if (!(state_.cr0 & CR0_PG)) {
+    state_.cr3 = value & (pae ? CR3_WITH_PAE : CR3_WITHOUT_PAE);
+    flush_tlb((state_.cr4 & CR4_PGE) != 0);
+    return;
+  }
+  leave_address_space();
   state_.cr3 = value & (pae ? CR3_WITH_PAE : CR3_WITHOUT_PAE);
-  flush_tlb((state_.cr4 & CR4_PGE) != 0);
+  flush_data_mappings((state_.cr4 & CR4_PGE) != 0);
+  if (!return_to_address_space()) code_mappings_changed();
 }
 
 void Interpreter::load_cr4(uint32_t value) {

@@ -97,8 +97,9 @@ void Interpreter::segments_changed() {
 }
 
 void Interpreter::code_mappings_changed() {
-  mapping_generation_ = (mapping_generation_ + 1) & 0x3FFFFFFF;
-  for (const uint32_t page : fetched_pages_) fetched_[page] = false;
+  last_generation_ = std::max((last_generation_ + 1) & 0x3FFFFFFF, 1u);
+  mapping_generation_ = last_generation_;
+  for (const FetchedPage& page : fetched_pages_) fetched_[page.linear >> 12] = false;
   fetched_pages_.clear();
   segments_changed();
 }
@@ -274,7 +275,7 @@ uint32_t Interpreter::fetch(uint32_t linear) {
     entry = {page, fetch_context_, physical & PAGE_MASK};
     if (!fetched_[page >> 12]) {
       fetched_[page >> 12] = true;
-      fetched_pages_.push_back(page >> 12);
+      fetched_pages_.push_back({page, physical & PAGE_MASK, user_});
     }
   }
   return entry.physical | (linear & ~PAGE_MASK);

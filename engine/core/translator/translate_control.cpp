@@ -39,7 +39,9 @@ void BlockTranslator::poll() {
 
 // To what the table of jumps knows about the EIP in R8.
 void BlockTranslator::jump_by_table() {
-  code_.zero_extend16(R9, R8);
+  code_.rorx(R9, R8, 16);
+  code_.lea(R9, {R9, R8, 0, 0});
+  code_.zero_extend16(R9, R9);
   code_.load(RCX, place(&cpu_.translator_frame_.jumps), 8);
   code_.lea(R9, {R9, R9, 0, 0});
   code_.lea(R9, {RCX, R9, 3, 0}, 8);

@@ -24,6 +24,11 @@ Block* block_of(const Op* first) {
   return reinterpret_cast<Block*>(const_cast<Op*>(first)) - 1;
 }
 
+// Both halves of EIP: kernels and programs are larger than 64 KiB. The same as in BlockTranslator::jump_by_table().
+uint32_t jump_slot(uint32_t eip) {
+  return (eip + (eip >> 16)) & 0xFFFF;
+}
+
 uint64_t call_interpreter(Interpreter* cpu, const Op* pair) {
   return cpu->translator()->call(pair);
 }
@@ -420,7 +425,7 @@ const Op* Translator::enter(const Op* first) {
       target->links_here.push_back({exit->site, exit->unlinked});
     } else {
       ++counters_.jumps;
-      jumps_[frame.eip % JUMPS] = {~(frame.eip + frame.context) + 1, target->code};
+      jumps_[jump_slot(frame.eip)] = {~(frame.eip + frame.context) + 1, target->code};
     }
   }
 }
