@@ -34,6 +34,7 @@ class Exact {
     Float80 x = load(a, from_single);
     const Float80 y = load(b, from_single);
     const auto control = static_cast<uint16_t>(control_ | (to_single ? X87_SINGLE : X87_DOUBLE));
+    x87_forget_flags();
     return (apply(kind, control, x, y) & X87_PE) != 0;
   }
 

@@ -8,7 +8,8 @@
 //
 // On x86-64 hosts the host's x87 computes: exact by construction. What may differ from the modelled processor is the
 // last bit of transcendental functions, as it does between processors. The host's control word is 037Fh outside of
-// these functions; code that leaves sticky flags there does no harm, they are cleared before each operation.
+// these functions. Exception flags that were there before are returned, too: x87_prepare() leaves none there that the
+// guest's status word does not have, and none at all when the guest does not mask every exception.
 //
 // For another host: the same functions on a soft-float library of 80-bit arithmetic.
 #pragma once
@@ -48,6 +49,18 @@ class X87Control {
   bool changed_;
 };
 
+inline void x87_forget_flags() {
+  asm volatile("fnclex");
+}
+
+inline void x87_prepare(const X87State& guest) {
+  constexpr uint16_t EXCEPTIONS = 0x3F;
+  uint16_t host;
+  asm volatile("fnstsw %0" : "=a"(host));
+  // FNCLEX costs more than most operations do.
+  if ((host & EXCEPTIONS & ~guest.status) != 0 || (guest.control & EXCEPTIONS) != EXCEPTIONS) x87_forget_flags();
+}
+
 // The status word is read before the result is taken away, and flags that are not masked are cleared in between:
 // the next instruction would report them to the host. AX is written before the last operand is used, so status is
 // an early-clobber output everywhere.
@@ -63,7 +76,7 @@ struct X87Arithmetic;
     static uint16_t with_register(uint16_t control, Float80& a, const Float80& b) {                                 \
       const X87Control scope(control);                                                                              \
       uint16_t status;                                                                                              \
-      asm volatile("fnclex\n\tfldt %[b]\n\tfldt %[a]\n\tf" #OPERATION " %%st(1), %%st" BANCADA_X87_STATUS           \
+      asm volatile("fldt %[b]\n\tfldt %[a]\n\tf" #OPERATION " %%st(1), %%st" BANCADA_X87_STATUS                     \
                    "fstpt %[a]\n\tfstp %%st(0)"                                                                     \
                    : "=&a"(status), [a] "+m"(a)                                                                     \
                    : [b] "m"(b)                                                                                     \
@@ -74,7 +87,7 @@ struct X87Arithmetic;
     static uint16_t with_double(uint16_t control, Float80& a, uint64_t b) {                                         \
       const X87Control scope(control);                                                                              \
       uint16_t status;                                                                                              \
-      asm volatile("fnclex\n\tfldt %[a]\n\tf" #OPERATION "l %[b]" BANCADA_X87_STATUS "fstpt %[a]"                   \
+      asm volatile("fldt %[a]\n\tf" #OPERATION "l %[b]" BANCADA_X87_STATUS "fstpt %[a]"                             \
                    : "=&a"(status), [a] "+m"(a)                                                                     \
                    : [b] "m"(b)                                                                                     \
                    : BANCADA_X87_CLOBBERS);                                                                         \
@@ -83,7 +96,7 @@ struct X87Arithmetic;
     static uint16_t with_int16(uint16_t control, Float80& a, uint16_t b) {                                          \
       const X87Control scope(control);                                                                              \
       uint16_t status;                                                                                              \
-      asm volatile("fnclex\n\tfldt %[a]\n\tfi" #OPERATION "s %[b]" BANCADA_X87_STATUS "fstpt %[a]"                  \
+      asm volatile("fldt %[a]\n\tfi" #OPERATION "s %[b]" BANCADA_X87_STATUS "fstpt %[a]"                            \
                    : "=&a"(status), [a] "+m"(a)                                                                     \
                    : [b] "m"(b)                                                                                     \
                    : BANCADA_X87_CLOBBERS);                                                                         \
@@ -92,7 +105,7 @@ struct X87Arithmetic;
     static uint16_t with_int32(uint16_t control, Float80& a, uint32_t b) {                                          \
       const X87Control scope(control);                                                                              \
       uint16_t status;                                                                                              \
-      asm volatile("fnclex\n\tfldt %[a]\n\tfi" #OPERATION "l %[b]" BANCADA_X87_STATUS "fstpt %[a]"                  \
+      asm volatile("fldt %[a]\n\tfi" #OPERATION "l %[b]" BANCADA_X87_STATUS "fstpt %[a]"                            \
                    : "=&a"(status), [a] "+m"(a)                                                                     \
                    : [b] "m"(b)                                                                                     \
                    : BANCADA_X87_CLOBBERS);                                                                         \
@@ -104,7 +117,7 @@ struct X87Arithmetic;
     static uint16_t with(uint16_t control, Float80& a, T b) {                                                       \
       const X87Control scope(control);                                                                              \
       uint16_t status;                                                                                              \
-      asm volatile("fnclex\n\tfldt %[a]\n\tf" #OPERATION "s %[b]" BANCADA_X87_STATUS "fstpt %[a]"                   \
+      asm volatile("fldt %[a]\n\tf" #OPERATION "s %[b]" BANCADA_X87_STATUS "fstpt %[a]"                             \
                    : "=&a"(status), [a] "+m"(a)                                                                     \
                    : [b] "m"(b)                                                                                     \
                    : BANCADA_X87_CLOBBERS);                                                                         \
@@ -120,15 +133,15 @@ BANCADA_X87_OPERATION(divr)
 #undef BANCADA_X87_OPERATION
 
 // One operand, one result in its place.
-#define BANCADA_X87_UNARY(NAME, INSTRUCTION)                                           \
-  inline uint16_t NAME(uint16_t control, Float80& a) {                                 \
-    const X87Control scope(control);                                                   \
-    uint16_t status;                                                                   \
-    asm volatile("fnclex\n\tfldt %[a]\n\t" INSTRUCTION BANCADA_X87_STATUS "fstpt %[a]" \
-                 : "=&a"(status), [a] "+m"(a)                                          \
-                 :                                                                     \
-                 : BANCADA_X87_CLOBBERS);                                              \
-    return status;                                                                     \
+#define BANCADA_X87_UNARY(NAME, INSTRUCTION)                                 \
+  inline uint16_t NAME(uint16_t control, Float80& a) {                       \
+    const X87Control scope(control);                                         \
+    uint16_t status;                                                         \
+    asm volatile("fldt %[a]\n\t" INSTRUCTION BANCADA_X87_STATUS "fstpt %[a]" \
+                 : "=&a"(status), [a] "+m"(a)                                \
+                 :                                                           \
+                 : BANCADA_X87_CLOBBERS);                                    \
+    return status;                                                           \
   }
 BANCADA_X87_UNARY(x87_f2xm1, "f2xm1")
 BANCADA_X87_UNARY(x87_fsqrt, "fsqrt")
@@ -140,15 +153,15 @@ BANCADA_X87_UNARY(x87_fxam, "fxam")
 #undef BANCADA_X87_UNARY
 
 // ST(0) and ST(1), the result in `a`, which is ST(0).
-#define BANCADA_X87_BINARY(NAME, INSTRUCTION)                                                                       \
-  inline uint16_t NAME(uint16_t control, Float80& a, const Float80& b) {                                            \
-    const X87Control scope(control);                                                                                \
-    uint16_t status;                                                                                                \
-    asm volatile("fnclex\n\tfldt %[b]\n\tfldt %[a]\n\t" INSTRUCTION BANCADA_X87_STATUS "fstpt %[a]\n\tfstp %%st(0)" \
-                 : "=&a"(status), [a] "+m"(a)                                                                       \
-                 : [b] "m"(b)                                                                                       \
-                 : BANCADA_X87_CLOBBERS);                                                                           \
-    return status;                                                                                                  \
+#define BANCADA_X87_BINARY(NAME, INSTRUCTION)                                                             \
+  inline uint16_t NAME(uint16_t control, Float80& a, const Float80& b) {                                  \
+    const X87Control scope(control);                                                                      \
+    uint16_t status;                                                                                      \
+    asm volatile("fldt %[b]\n\tfldt %[a]\n\t" INSTRUCTION BANCADA_X87_STATUS "fstpt %[a]\n\tfstp %%st(0)" \
+                 : "=&a"(status), [a] "+m"(a)                                                             \
+                 : [b] "m"(b)                                                                             \
+                 : BANCADA_X87_CLOBBERS);                                                                 \
+    return status;                                                                                        \
   }
 BANCADA_X87_BINARY(x87_fprem, "fprem")
 BANCADA_X87_BINARY(x87_fprem1, "fprem1")
@@ -158,15 +171,15 @@ BANCADA_X87_BINARY(x87_fucom, "fucom %%st(1)")
 #undef BANCADA_X87_BINARY
 
 // ST(0) and ST(1), popped once: the result in `b`, which is ST(1).
-#define BANCADA_X87_BINARY_POP(NAME, INSTRUCTION)                                                   \
-  inline uint16_t NAME(uint16_t control, const Float80& a, Float80& b) {                            \
-    const X87Control scope(control);                                                                \
-    uint16_t status;                                                                                \
-    asm volatile("fnclex\n\tfldt %[b]\n\tfldt %[a]\n\t" INSTRUCTION BANCADA_X87_STATUS "fstpt %[b]" \
-                 : "=&a"(status), [b] "+m"(b)                                                       \
-                 : [a] "m"(a)                                                                       \
-                 : BANCADA_X87_CLOBBERS);                                                           \
-    return status;                                                                                  \
+#define BANCADA_X87_BINARY_POP(NAME, INSTRUCTION)                                         \
+  inline uint16_t NAME(uint16_t control, const Float80& a, Float80& b) {                  \
+    const X87Control scope(control);                                                      \
+    uint16_t status;                                                                      \
+    asm volatile("fldt %[b]\n\tfldt %[a]\n\t" INSTRUCTION BANCADA_X87_STATUS "fstpt %[b]" \
+                 : "=&a"(status), [b] "+m"(b)                                             \
+                 : [a] "m"(a)                                                             \
+                 : BANCADA_X87_CLOBBERS);                                                 \
+    return status;                                                                        \
   }
 BANCADA_X87_BINARY_POP(x87_fyl2x, "fyl2x")
 BANCADA_X87_BINARY_POP(x87_fyl2xp1, "fyl2xp1")
@@ -174,16 +187,15 @@ BANCADA_X87_BINARY_POP(x87_fpatan, "fpatan")
 #undef BANCADA_X87_BINARY_POP
 
 // Two results: `a` in place and `pushed` above it. With C2 set (argument out of range) nothing is pushed.
-#define BANCADA_X87_PUSHING(NAME, INSTRUCTION, WHEN_REDUCED)                           \
-  inline uint16_t NAME(uint16_t control, Float80& a, Float80& pushed) {                \
-    const X87Control scope(control);                                                   \
-    uint16_t status;                                                                   \
-    asm volatile("fnclex\n\tfldt %[a]\n\t" INSTRUCTION BANCADA_X87_STATUS WHEN_REDUCED \
-                 "fstpt %[pushed]\n2:\tfstpt %[a]"                                     \
-                 : "=&a"(status), [a] "+m"(a), [pushed] "+m"(pushed)                   \
-                 :                                                                     \
-                 : BANCADA_X87_CLOBBERS);                                              \
-    return status;                                                                     \
+#define BANCADA_X87_PUSHING(NAME, INSTRUCTION, WHEN_REDUCED)                                                   \
+  inline uint16_t NAME(uint16_t control, Float80& a, Float80& pushed) {                                        \
+    const X87Control scope(control);                                                                           \
+    uint16_t status;                                                                                           \
+    asm volatile("fldt %[a]\n\t" INSTRUCTION BANCADA_X87_STATUS WHEN_REDUCED "fstpt %[pushed]\n2:\tfstpt %[a]" \
+                 : "=&a"(status), [a] "+m"(a), [pushed] "+m"(pushed)                                           \
+                 :                                                                                             \
+                 : BANCADA_X87_CLOBBERS);                                                                      \
+    return status;                                                                                             \
   }
 BANCADA_X87_PUSHING(x87_fptan, "fptan", "testb $4, %%ah\n\tjnz 2f\n\t")
 BANCADA_X87_PUSHING(x87_fsincos, "fsincos", "testb $4, %%ah\n\tjnz 2f\n\t")
@@ -191,14 +203,14 @@ BANCADA_X87_PUSHING(x87_fxtract, "fxtract", "")
 #undef BANCADA_X87_PUSHING
 
 // Comparisons with memory operands.
-#define BANCADA_X87_COMPARE(NAME, TYPE, INSTRUCTION)                                          \
-  inline uint16_t NAME(const Float80& a, TYPE b) {                                            \
-    uint16_t status;                                                                          \
-    asm volatile("fnclex\n\tfldt %[a]\n\t" INSTRUCTION " %[b]\n\tfnstsw %%ax\n\tfstp %%st(0)" \
-                 : "=&a"(status)                                                              \
-                 : [a] "m"(a), [b] "m"(b)                                                     \
-                 : BANCADA_X87_CLOBBERS);                                                     \
-    return status;                                                                            \
+#define BANCADA_X87_COMPARE(NAME, TYPE, INSTRUCTION)                                \
+  inline uint16_t NAME(const Float80& a, TYPE b) {                                  \
+    uint16_t status;                                                                \
+    asm volatile("fldt %[a]\n\t" INSTRUCTION " %[b]\n\tfnstsw %%ax\n\tfstp %%st(0)" \
+                 : "=&a"(status)                                                    \
+                 : [a] "m"(a), [b] "m"(b)                                           \
+                 : BANCADA_X87_CLOBBERS);                                           \
+    return status;                                                                  \
   }
 BANCADA_X87_COMPARE(x87_compare_single, uint32_t, "fcoms")
 BANCADA_X87_COMPARE(x87_compare_double, uint64_t, "fcoml")
@@ -207,14 +219,14 @@ BANCADA_X87_COMPARE(x87_compare_int32, uint32_t, "ficoml")
 #undef BANCADA_X87_COMPARE
 
 // Loads: the value as 80 bits.
-#define BANCADA_X87_LOAD(NAME, TYPE, INSTRUCTION)                                  \
-  inline uint16_t NAME(TYPE from, Float80& to) {                                   \
-    uint16_t status;                                                               \
-    asm volatile("fnclex\n\t" INSTRUCTION " %[from]\n\tfnstsw %%ax\n\tfstpt %[to]" \
-                 : "=&a"(status), [to] "+m"(to)                                    \
-                 : [from] "m"(from)                                                \
-                 : BANCADA_X87_CLOBBERS);                                          \
-    return status;                                                                 \
+#define BANCADA_X87_LOAD(NAME, TYPE, INSTRUCTION)                        \
+  inline uint16_t NAME(TYPE from, Float80& to) {                         \
+    uint16_t status;                                                     \
+    asm volatile("" INSTRUCTION " %[from]\n\tfnstsw %%ax\n\tfstpt %[to]" \
+                 : "=&a"(status), [to] "+m"(to)                          \
+                 : [from] "m"(from)                                      \
+                 : BANCADA_X87_CLOBBERS);                                \
+    return status;                                                       \
   }
 BANCADA_X87_LOAD(x87_load_single, uint32_t, "flds")
 BANCADA_X87_LOAD(x87_load_double, uint64_t, "fldl")
@@ -225,15 +237,15 @@ BANCADA_X87_LOAD(x87_load_bcd, const Float80&, "fbld")  // ten bytes of packed d
 #undef BANCADA_X87_LOAD
 
 // Stores: the value in a narrower format. With overflow or underflow raised and not masked `to` is left alone.
-#define BANCADA_X87_STORE(NAME, TYPE, INSTRUCTION)                                                   \
-  inline uint16_t NAME(uint16_t control, const Float80& from, TYPE& to) {                            \
-    const X87Control scope(control);                                                                 \
-    uint16_t status;                                                                                 \
-    asm volatile("fnclex\n\tfldt %[from]\n\t" INSTRUCTION " %[to]" BANCADA_X87_STATUS "fstp %%st(0)" \
-                 : "=&a"(status), [to] "+m"(to)                                                      \
-                 : [from] "m"(from)                                                                  \
-                 : BANCADA_X87_CLOBBERS);                                                            \
-    return status;                                                                                   \
+#define BANCADA_X87_STORE(NAME, TYPE, INSTRUCTION)                                         \
+  inline uint16_t NAME(uint16_t control, const Float80& from, TYPE& to) {                  \
+    const X87Control scope(control);                                                       \
+    uint16_t status;                                                                       \
+    asm volatile("fldt %[from]\n\t" INSTRUCTION " %[to]" BANCADA_X87_STATUS "fstp %%st(0)" \
+                 : "=&a"(status), [to] "+m"(to)                                            \
+                 : [from] "m"(from)                                                        \
+                 : BANCADA_X87_CLOBBERS);                                                  \
+    return status;                                                                         \
   }
 BANCADA_X87_STORE(x87_store_single, uint32_t, "fsts")
 BANCADA_X87_STORE(x87_store_double, uint64_t, "fstl")

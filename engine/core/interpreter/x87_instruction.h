@@ -2,6 +2,7 @@
 #pragma once
 
 #include "dispatch.h"
+#include "x87_arithmetic.h"
 #include "x87_stack.h"
 
 namespace bancada {
@@ -14,6 +15,7 @@ const Op* x87_instruction(Interpreter& cpu, const Op* op) {
     cpu.state_.eip = cpu.current_eip();
     return cpu.leave_block();
   }
+  x87_prepare(cpu.state_.x87);
   BODY(cpu, op);
   x87_remember(cpu, op);
   return NEXT(cpu, op);
