@@ -368,8 +368,9 @@ class Machine:
         self.emit(FrameReady(self.screen.generation))
 
     def host_error(self, message: str) -> None:
-        """The host cannot carry out a guest's write (its disk is full): nothing is told to the guest, the machine
-        pauses, and the request is tried again when the person has made room and resumes."""
+        """The host cannot carry out a guest's write (its disk is full). The machine pauses at the next instruction
+        boundary, and ``message`` says why; the guest gets the error of its hardware or its BIOS for this write, and
+        sees it when the person has made room and resumes. Nothing is tried again but by the guest."""
         self.emit(Notice(message))
         self._set_state(PowerState.PAUSED, message)
         self.board.cpu.request_stop()
