@@ -77,6 +77,8 @@ class Host(Protocol):
 
     def request_power_off(self) -> None: ...
 
+    def takes_input(self) -> bool: ...
+
     def activity(self, device: str, writing: bool) -> None: ...
 
     def notice(self, message: str, device: str = "") -> None: ...
@@ -203,8 +205,10 @@ class Board:
         self.parallel = ParallelPort(pic.wire(resources.PARALLEL[0].irq).line(), clock)
 
         # -- What people hold
-        self.keyboard = Keyboard(self.ps2_keyboard, clock, host.post, bios_buffer_has_room(bus.read_memory))
-        self.mouse = Mouse(self.ps2_mouse, host.post)
+        self.keyboard = Keyboard(
+            self.ps2_keyboard, clock, host.post, bios_buffer_has_room(bus.read_memory), host.takes_input
+        )
+        self.mouse = Mouse(self.ps2_mouse, host.post, host.takes_input)
 
         for place, function in resources.PCI_FUNCTIONS.items():
             self.pci.plug(*place, getattr(self, function))

@@ -366,6 +366,10 @@ class Machine:
 
     def frame_ready(self) -> None:
         self.emit(FrameReady(self.screen.generation))
+    def takes_input(self) -> bool:
+        """Whether keys and the mouse reach the guest: nobody can type into a picture that stands still."""
+        return self._state is not PowerState.PAUSED
+
 
     def host_error(self, message: str) -> None:
         """The host cannot carry out a guest's write (its disk is full). The machine pauses at the next instruction
