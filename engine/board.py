@@ -309,6 +309,7 @@ class Board:
             raise HostResourceError(
                 f"{error} Give the virtual machine less memory, or close other programs."
             ) from error
+        self._closers.append(self.memory.release)
         self.bus = _core.Bus(self.memory)
         self._closers.append(self.bus.detach_all)
         self.clock = _core.Clock(config.clock, NS_PER_INSTRUCTION)
@@ -319,6 +320,7 @@ class Board:
         if config.memory_mb > 1:
             self.memory.map_backed(MEGABYTE, (config.memory_mb - 1) * MEGABYTE, MEGABYTE, writable)
         self.cpu, self.accelerator = self._make_processor()
+        self._closers.append(self.cpu.release_caches)
         self._closers.append(lambda: self.cpu.set_wires(None, None, None))
 
     def _make_processor(self) -> tuple[_core.Interpreter, str]:
