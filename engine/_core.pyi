@@ -26,6 +26,8 @@ class PhysicalMemory:
     def unmap(self, physical: int, length: int) -> None: ...
     def clear_ram(self) -> None:
         """Power-on: all RAM reads zero."""
+    def release(self) -> None:
+        """Gives the host's memory back while this object lives on; everything reads zero from now on."""
     def read(self, physical: int, length: int) -> bytes: ...
     def write(self, physical: int, data: bytes | bytearray | memoryview) -> None: ...
     a20: bool
@@ -91,6 +93,8 @@ class Bus:
 
 class Clock:
     def __init__(self, mode: str, ns_per_instruction: int) -> None: ...
+    paced: bool
+    """Instructions mode: an idle processor lets host time go by, instead of skipping ahead at once."""
     @property
     def now_ns(self) -> int: ...
     def call_at(self, when_ns: int, callback: Callable[[], None]) -> int: ...
@@ -168,6 +172,11 @@ class Interpreter(Vcpu):
         """Whether this host can run translated code."""
     def use_translator(self, heat: int = 20) -> None:
         """From now on code that runs often is translated: blocks entered ``heat`` times. Raises HostMemoryError."""
+    def release_caches(self) -> None:
+        """Gives decoded and translated code back; at the end of ``run`` when guest code runs now."""
+    @property
+    def cache_bytes(self) -> int:
+        """Host addresses that decoded and translated code holds."""
     @property
     def translator_counters(self) -> dict[str, int]:
         """What the translator did so far; empty without one."""

@@ -77,6 +77,8 @@ class Host(Protocol):
 
     def request_power_off(self) -> None: ...
 
+    def takes_input(self) -> bool: ...
+
     def activity(self, device: str, writing: bool) -> None: ...
 
     def notice(self, message: str, device: str = "") -> None: ...
@@ -203,8 +205,10 @@ class Board:
         self.parallel = ParallelPort(pic.wire(resources.PARALLEL[0].irq).line(), clock)
 
         # -- What people hold
-        self.keyboard = Keyboard(self.ps2_keyboard, clock, host.post, bios_buffer_has_room(bus.read_memory))
-        self.mouse = Mouse(self.ps2_mouse, host.post)
+        self.keyboard = Keyboard(
+            self.ps2_keyboard, clock, host.post, bios_buffer_has_room(bus.read_memory), host.takes_input
+        )
+        self.mouse = Mouse(self.ps2_mouse, host.post, host.takes_input)
 
         for place, function in resources.PCI_FUNCTIONS.items():
             self.pci.plug(*place, getattr(self, function))
@@ -305,6 +309,7 @@ class Board:
             raise HostResourceError(
                 f"{error} Give the virtual machine less memory, or close other programs."
             ) from error
+        self._closers.append(self.memory.release)
         self.bus = _core.Bus(self.memory)
         self._closers.append(self.bus.detach_all)
         self.clock = _core.Clock(config.clock, NS_PER_INSTRUCTION)
@@ -315,6 +320,7 @@ class Board:
         if config.memory_mb > 1:
             self.memory.map_backed(MEGABYTE, (config.memory_mb - 1) * MEGABYTE, MEGABYTE, writable)
         self.cpu, self.accelerator = self._make_processor()
+        self._closers.append(self.cpu.release_caches)
         self._closers.append(lambda: self.cpu.set_wires(None, None, None))
 
     def _make_processor(self) -> tuple[_core.Interpreter, str]:

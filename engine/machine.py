@@ -7,7 +7,7 @@ power states.
 Two ways to run:
 
 - *free running* (the default in realtime): a worker thread runs the guest; every method may be called from
-  any thread.
+  any thread. An idle guest lets the host's time go by, with either clock.
 - *on demand* (the default with ``clock="instructions"``): guest time advances only inside ``wait_until``,
   ``run_for`` and the waits built on them, in the caller's thread. A script repeats bit for bit.
 """
@@ -68,6 +68,7 @@ class Machine:
         self.board_made = False
         self.board = Board(self.config, self)
         self.board_made = True
+        self.board.clock.paced = self._free_running
         self.screen: Screen = self.board.screen
         self.keyboard: Keyboard = self.board.keyboard
         self.mouse: Mouse = self.board.mouse
@@ -122,7 +123,8 @@ class Machine:
             self._order(PowerState.RUNNING, "reset")
 
     def close(self) -> None:
-        """Powers off and gives every host resource back. Nothing else may be called afterwards."""
+        """Powers off and gives every host resource back, guest memory and translated code with it, whoever still holds
+        this object. Nothing else may be called afterwards."""
         if self._closing:
             return
         self._order(PowerState.OFF, "closed")
@@ -364,12 +366,17 @@ class Machine:
         """The processor was kicked: posted work, between guest instructions."""
         self._drain()
 
+    def takes_input(self) -> bool:
+        """Whether keys and the mouse reach the guest: nobody can type into a picture that stands still."""
+        return self._state is not PowerState.PAUSED
+
     def frame_ready(self) -> None:
         self.emit(FrameReady(self.screen.generation))
 
     def host_error(self, message: str) -> None:
-        """The host cannot carry out a guest's write (its disk is full): nothing is told to the guest, the machine
-        pauses, and the request is tried again when the person has made room and resumes."""
+        """The host cannot carry out a guest's write (its disk is full). The machine pauses at the next instruction
+        boundary, and ``message`` says why; the guest gets the error of its hardware or its BIOS for this write, and
+        sees it when the person has made room and resumes. Nothing is tried again but by the guest."""
         self.emit(Notice(message))
         self._set_state(PowerState.PAUSED, message)
         self.board.cpu.request_stop()

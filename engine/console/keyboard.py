@@ -35,7 +35,8 @@ class Keyboard:
     """Presses keys of the guest's keyboard. Key names are those of ``scan_codes``.
 
     All methods may be called from any thread: ``run`` brings them to the machine's. ``guest_ready()`` may hold
-    typed text back while the guest's own buffer is full.
+    typed text back while the guest's own buffer is full. While ``takes_input()`` is false (the machine is paused),
+    keys and text are dropped; keys that are let go are not.
     """
 
     def __init__(
@@ -44,8 +45,10 @@ class Keyboard:
         clock: Clock,
         run: Callable[[Callable[[], None]], None],
         guest_ready: Callable[[], bool] | None = None,
+        takes_input: Callable[[], bool] = lambda: True,
     ) -> None:
         self._sink = sink
+        self._takes_input = takes_input
         self._clock = clock
         self._run = run
         self._guest_ready = guest_ready
@@ -58,7 +61,7 @@ class Keyboard:
     def press(self, key: str) -> None:
         """Holds a key down. Raises UnknownKeyError."""
         name = key_named(key).name
-        self._run(lambda: self._press(name))
+        self._run_input(lambda: self._press(name))
 
     def release(self, key: str) -> None:
         """Lets a key go. Raises UnknownKeyError."""
@@ -72,7 +75,7 @@ class Keyboard:
     def chord(self, keys: str) -> None:
         """Presses keys one after the other, then lets go in reverse: ``"ctrl+alt+delete"``. Raises UnknownKeyError."""
         names = [key_named(part).name for part in (keys.split("+") if keys.strip("+") else ["equals"])]
-        self._run(lambda: self._queue([(tuple(names[:-1]), names[-1])]))
+        self._run_input(lambda: self._queue([(tuple(names[:-1]), names[-1])]))
 
     def type(self, text: str, layout: str = "us") -> str:
         """Types text on the guest's layout, no faster than the guest takes it; returns before it is typed.
@@ -85,7 +88,7 @@ class Keyboard:
         table = LAYOUTS[layout]
         text = text.replace("\r\n", "\n")
         strokes = [stroke for character in text for stroke in table.get(character, ())]
-        self._run(lambda: self._queue(strokes))
+        self._run_input(lambda: self._queue(strokes))
         return "".join(character for character in text if character not in table)
 
     def cancel_typing(self) -> None:
@@ -96,6 +99,11 @@ class Keyboard:
     def busy(self) -> bool:
         """Text or a chord is still being typed."""
         return self._held is not None or bool(self._strokes)
+
+    def _run_input(self, work: Callable[[], None]) -> None:
+        """Asks twice: the machine may be paused now, or by the time its thread comes to the work."""
+        if self._takes_input():
+            self._run(lambda: work() if self._takes_input() else None)
 
     # -- On the machine's thread
 

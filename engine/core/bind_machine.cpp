@@ -323,6 +323,7 @@ void bind_machine(nb::module_& module) {
       .def("map_backed", &PhysicalMemory::map_backed, "physical"_a, "length"_a, "offset"_a, "flags"_a)
       .def("unmap", &PhysicalMemory::unmap, "physical"_a, "length"_a)
       .def("clear_ram", &PhysicalMemory::clear_ram)
+      .def("release", &PhysicalMemory::release)
       .def("read",
            [](PhysicalMemory& memory, uint32_t physical, size_t length) {
              nb::object bytes = nb::steal(PyBytes_FromStringAndSize(nullptr, static_cast<Py_ssize_t>(length)));
@@ -436,6 +437,7 @@ void bind_machine(nb::module_& module) {
           },
           "delay_ns"_a, "callback"_a)
       .def("cancel", &Clock::cancel, "call_id"_a)
+      .def_prop_rw("paced", &Clock::is_paced, &Clock::set_paced)
       .def("pause", &Clock::pause)
       .def("resume", &Clock::resume)
       .def("set_now_ns", &Clock::set_now_ns, "now_ns"_a)
@@ -512,6 +514,8 @@ void bind_machine(nb::module_& module) {
           "memory"_a, "bus"_a, "clock"_a, "cpu_model"_a, nb::keep_alive<1, 2>(), nb::keep_alive<1, 3>(),
           nb::keep_alive<1, 4>())
       .def("use_translator", &Interpreter::use_translator, "heat"_a = Translator::DEFAULT_HEAT)
+      .def("release_caches", &Interpreter::release_caches)
+      .def_prop_ro("cache_bytes", &Interpreter::cache_bytes)
       .def_prop_ro("translator_counters", &translator_counters)
       .def_static("can_translate", &Translator::is_supported);
 }

@@ -18,6 +18,9 @@ class Clock {
   Clock(ClockMode mode, uint32_t ns_per_instruction);
 
   ClockMode mode() const { return mode_; }
+  // Instructions mode: whether a processor that idles lets host time go by, instead of skipping ahead at once.
+  bool is_paced() const { return paced_; }
+  void set_paced(bool paced) { paced_ = paced; }
   uint32_t ns_per_instruction() const { return ns_per_instruction_; }
   uint64_t now_ns() const;
 
@@ -38,7 +41,7 @@ class Clock {
   // Instructions mode. The processor sets `retired` through this pointer-like source so that a device
   // asked in the middle of a block still sees the exact time.
   void set_retired_source(std::function<uint64_t()> source) { retired_ = std::move(source); }
-  // HLT: jumps to the next deadline at once.
+  // HLT: jumps ahead at once.
   void skip_to(uint64_t when_ns);
   // Instructions that may still retire before `when_ns`.
   uint64_t instructions_until(uint64_t when_ns) const;
@@ -61,6 +64,7 @@ class Clock {
   int64_t offset_ns_ = 0;  // realtime: guest now = host now + offset; instructions: retired * rate + offset
   uint64_t paused_at_ns_ = 0;
   bool running_ = false;
+  bool paced_ = false;
   uint64_t next_id_ = 1;
   bool deadline_changed_ = false;
   uint64_t next_deadline_ns_ = UINT64_MAX;

@@ -46,7 +46,17 @@ PhysicalMemory::PhysicalMemory(uint64_t ram_bytes, uint64_t extra_bytes)
 
 PhysicalMemory::~PhysicalMemory() {
   munmap(backing_, backing_bytes_);
+  if (fd_ >= 0) close(fd_);
+}
+
+void PhysicalMemory::release() {
+  if (fd_ < 0) return;
+  if (mmap(backing_, backing_bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1,
+           0) == MAP_FAILED) {
+    return;  // the destructor gives it back
+  }
   close(fd_);
+  fd_ = -1;
 }
 
 uint64_t PhysicalMemory::allocate(uint64_t bytes) {

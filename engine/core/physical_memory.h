@@ -78,6 +78,9 @@ class PhysicalMemory {
 
   // Power-on: all RAM reads zero, and its host pages are given back.
   void clear_ram();
+  // Gives all host memory back at once, whoever still holds this object. The range of host addresses stays: it reads
+  // zero, and so late readers do no harm.
+  void release();
 
   // Dirty tracking of PAGE_TRACK_DIRTY pages, by backing offset.
   void mark_dirty(uint32_t physical) { dirty_[page_offset_[physical >> 12]] = 1; }

@@ -138,6 +138,8 @@ def test_a_hard_disk_on_a_full_disk_pauses_the_machine_and_tells_the_guest(desk:
     ]
     host.heal()
     desk.machine.resume()
+    desk.machine.run_for(0.1)
+    assert desk.disk.read_bytes()[512:1024] == bytes(512), "only the guest tries again"
     assert not desk.disk_write() & 0x01
     assert desk.disk.read_bytes()[512:1024] == b"\x5a" * 512
 

@@ -43,7 +43,7 @@ bool BlockCache::CodePage::is_marked(uint32_t first, uint32_t length) const {
   return any_word(first, length, [this](uint32_t word, uint64_t mask) { return (code[word] & mask) != 0; });
 }
 
-BlockCache::BlockCache(Interpreter& cpu) : cpu_(cpu), arena_(new uint8_t[ARENA_BYTES]) {}
+BlockCache::BlockCache(Interpreter& cpu) : cpu_(cpu) {}
 
 Block* BlockCache::find(uint32_t physical, uint8_t mode) {
   Block*& recent = recent_[(physical ^ physical >> 14) % RECENT];
@@ -81,6 +81,7 @@ Block* BlockCache::decode(uint32_t physical, uint8_t mode, Block* old) {
 
   Block* block = old;
   if (block == nullptr || block->capacity < count) {
+    if (!arena_) arena_.reset(new uint8_t[ARENA_BYTES]);
     block = reinterpret_cast<Block*>(arena_.get() + used_);
     used_ += (sizeof(Block) + (count + 1) * sizeof(Op) + 15) & ~size_t{15};
     block->capacity = static_cast<uint8_t>(count);
@@ -173,6 +174,11 @@ void BlockCache::drop_all() {
   by_address_.clear();
   recent_.fill(nullptr);
   used_ = 0;
+}
+
+void BlockCache::release() {
+  drop_all();
+  arena_.reset();
 }
 
 }  // namespace bancada

@@ -47,6 +47,9 @@ class BlockCache {
   // Drops everything when the arena is nearly full; only between blocks. Tells whether it did.
   bool make_room();
   void drop_all();
+  // Gives the arena back; a later block takes a new one. Only while no guest code runs.
+  void release();
+  size_t arena_bytes() const { return arena_ ? ARENA_BYTES : 0; }
 
  private:
   // What is decoded in one page: the live blocks, and one bit for each byte that one of them may hold. Bits of

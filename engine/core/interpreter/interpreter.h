@@ -66,6 +66,11 @@ class Interpreter final : public Vcpu, private MemoryObserver {
   // From now on code that runs often is translated: blocks entered `heat` times. Between runs only. Throws
   // HostMemoryError.
   void use_translator(uint32_t heat);
+  // Gives decoded and translated code back, and the translator with it; at the end of run() when guest code runs now.
+  // Called on the processor's thread.
+  void release_caches();
+  // Host addresses that decoded and translated code holds.
+  size_t cache_bytes() const;
   Translator* translator() const { return translator_.get(); }  // or nullptr
 
   // ---- For handlers -------------------------------------------------------------------------------------
@@ -293,6 +298,18 @@ class Interpreter final : public Vcpu, private MemoryObserver {
 
   std::unique_ptr<BlockCache> blocks_;
   std::unique_ptr<Translator> translator_;
+  // Alive while run() or run_for() is: caches are in use.
+  class Running {
+   public:
+    explicit Running(Interpreter& cpu) : cpu_(cpu) { cpu.running_ = true; }
+    ~Running();
+    Running(const Running&) = delete;
+    Running& operator=(const Running&) = delete;
+
+   private:
+    Interpreter& cpu_;
+  };
+  bool running_ = false, release_wanted_ = false;
   Op idle_{};
   Op piece_[40];  // a copy of part of a block, or an instruction that crosses a page
   uint32_t mapping_generation_ = 1, last_generation_ = 1;

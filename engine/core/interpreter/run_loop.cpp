@@ -136,11 +136,37 @@ void Interpreter::forget_stores_to(uint32_t physical) {
 }
 
 ExitReason Interpreter::run() {
+  const Running running(*this);
   return loop(UINT64_MAX);
 }
 
 ExitReason Interpreter::run_for(uint64_t instructions) {
+  const Running running(*this);
   return loop(retired() + instructions);
+}
+
+Interpreter::Running::~Running() {
+  cpu_.running_ = false;
+  if (cpu_.release_wanted_) cpu_.release_caches();
+}
+
+void Interpreter::release_caches() {
+  release_wanted_ = running_;
+  if (running_) return;
+  if (current_ != &idle_) {
+    // A handler failed in the middle of a block: what the block knows goes to the state.
+    state();
+    retired_base_ += current_->position;
+    be_idle();
+  }
+  blocks_->release();
+  translator_.reset();
+  flush_tlb(false);
+  code_mappings_changed();
+}
+
+size_t Interpreter::cache_bytes() const {
+  return blocks_->arena_bytes() + (translator_ ? Translator::CODE_BYTES : 0);
 }
 
 ExitReason Interpreter::loop(uint64_t stop_at) {
@@ -240,7 +266,7 @@ void Interpreter::plan_clock_check() {
 
 bool Interpreter::sleep_until_event(ExitReason& reason) {
   const uint64_t deadline = clock_.next_deadline_ns();
-  if (clock_.mode() == ClockMode::instructions) {
+  if (clock_.mode() == ClockMode::instructions && !clock_.is_paced()) {
     if (deadline == UINT64_MAX) {
       reason = ExitReason::firmware_halt;
       return false;
@@ -250,8 +276,16 @@ bool Interpreter::sleep_until_event(ExitReason& reason) {
   }
   const uint64_t now = clock_.now_ns();
   const uint64_t wait_ns = std::min(deadline > now ? deadline - now : 0, LONGEST_SLEEP_NS);
-  std::unique_lock<std::mutex> lock(sleep_mutex_);
-  sleep_condition_.wait_for(lock, std::chrono::nanoseconds(wait_ns), [this] { return attention_.load(); });
+  const auto asleep_at = std::chrono::steady_clock::now();
+  {
+    std::unique_lock<std::mutex> lock(sleep_mutex_);
+    sleep_condition_.wait_for(lock, std::chrono::nanoseconds(wait_ns), [this] { return attention_.load(); });
+  }
+  if (clock_.mode() == ClockMode::instructions) {
+    // A kick may have come early: guest time goes on by what went by on the host, and never past the deadline.
+    const std::chrono::nanoseconds slept = std::chrono::steady_clock::now() - asleep_at;
+    clock_.skip_to(now + std::min(static_cast<uint64_t>(slept.count()), wait_ns));
+  }
   return true;
 }
 

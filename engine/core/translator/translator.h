@@ -91,6 +91,7 @@ class Translator {
 
   // A block is translated when it is entered for the `heat`th time. Throws HostMemoryError.
   static constexpr uint32_t DEFAULT_HEAT = 20;
+  static constexpr size_t CODE_BYTES = 32u << 20;
   Translator(Interpreter& cpu, uint32_t heat);
   ~Translator();
   Translator(const Translator&) = delete;
@@ -133,7 +134,6 @@ class Translator {
   };
   static constexpr uint32_t JUMPS = 1u << 16;
   static constexpr uint32_t CONTEXTS = 64;
-  static constexpr size_t CODE_BYTES = 32u << 20;
   static constexpr size_t MOST_BLOCK_BYTES = 1u << 15;
   static constexpr uint32_t MOST_BACK_OFF = 12;
 
