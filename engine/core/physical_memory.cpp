@@ -51,8 +51,8 @@ PhysicalMemory::~PhysicalMemory() {
 
 void PhysicalMemory::release() {
   if (fd_ < 0) return;
-  if (mmap(backing_, backing_bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1,
-           0) == MAP_FAILED) {
+  if (mmap(backing_, backing_bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED,
+           -1, 0) == MAP_FAILED) {
     return;  // the destructor gives it back
   }
   close(fd_);
