@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import os
 import sys
@@ -25,6 +26,9 @@ if instrumented := os.environ.get("BANCADA_CORE_MODULE"):
     sys.modules["engine._core"] = module
     spec.loader.exec_module(module)
 
+_TESTS = pytest.StashKey[int]()
+_TESTS_A_COLLECTION = 16
+
 GUESTS = Path(__file__).resolve().parents[2] / "shared" / "guests"
 
 
@@ -34,6 +38,13 @@ def private_library(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytes
     home = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("BANCADA_HOME", str(home))
     yield home
+
+
+def pytest_runtest_teardown(item: pytest.Item) -> None:
+    """A processor with its memory is a few small objects to Python's collector, and megabytes to the host."""
+    item.session.stash[_TESTS] = item.session.stash.get(_TESTS, 0) + 1
+    if item.session.stash[_TESTS] % _TESTS_A_COLLECTION == 0:
+        gc.collect()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
