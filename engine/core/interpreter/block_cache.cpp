@@ -162,6 +162,7 @@ bool BlockCache::make_room() {
 }
 
 void BlockCache::drop_all() {
+  cpu_.forget_address_spaces();
   if (cpu_.translator()) cpu_.translator()->all_blocks_dropped();
   for (auto& [number, page] : pages_) {
     for (Block* block : page.blocks) {

@@ -269,6 +269,7 @@ class Interpreter final : public Vcpu, private MemoryObserver {
   };
   static constexpr uint32_t CODE_MAPS = 16;
   CodeMap code_maps_[CODE_MAPS];
+  void forget_address_spaces();  // blocks are gone: what jumps know of them must not come back
   void leave_address_space();
   bool return_to_address_space();
   const void* attention_flag() const { return &attention_; }

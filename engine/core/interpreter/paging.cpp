@@ -221,6 +221,10 @@ void Interpreter::flush_data_mappings(bool keep_global) {
   if (!keep_global) large_page_regions_.reset();
 }
 
+void Interpreter::forget_address_spaces() {
+  for (CodeMap& map : code_maps_) map.generation = 0;
+}
+
 void Interpreter::leave_address_space() {
   CodeMap* map = code_maps_;
   for (CodeMap& other : code_maps_) {
