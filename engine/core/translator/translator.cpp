@@ -340,7 +340,10 @@ Translation* Translator::translate(Block* block) {
   translation->count = block->count;
   CodeWriter code(next_, next_ + MOST_BLOCK_BYTES);
   BlockTranslator(*this, *translation, code).write();
-  if (code.full()) return nullptr;
+  if (code.full() || translation->calls.size() > MOST_CALLS) {
+    block->back_off = MOST_BACK_OFF;
+    return nullptr;
+  }
   ++counters_.translations;
   counters_.bytes += static_cast<uint64_t>(code.at() - next_);
   next_ = reinterpret_cast<uint8_t*>((reinterpret_cast<uintptr_t>(code.at()) + 15) & ~uintptr_t{15});

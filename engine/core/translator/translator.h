@@ -136,6 +136,9 @@ class Translator {
   static constexpr uint32_t CONTEXTS = 64;
   static constexpr size_t MOST_BLOCK_BYTES = 1u << 15;
   static constexpr uint32_t MOST_BACK_OFF = 12;
+  // A block with more calls of the interpreter is better left to it: a call costs as much as a dozen instructions
+  // there.
+  static constexpr size_t MOST_CALLS = 2;
 
   // An x87 instruction that FNSTENV may have to name.
   struct X87Record {
