@@ -271,6 +271,11 @@ class PixelConverter:
     def picture(self) -> Picture:
         """A copy of the picture as it is drawn: sizes clamped to the surface."""
     def redraw(self) -> None: ...
+    @property
+    def picture_is_in_memory(self) -> bool:
+        """Whether video memory holds the finished picture: rows of 32-bit pixels."""
+    def set_in_place(self, in_place: bool) -> None:
+        """Such a picture is looked at where it is: ``convert`` only says which rows changed."""
     def convert(self, cursor_visible: bool, blink_visible: bool) -> tuple[int, int] | None: ...
     @property
     def surface(self) -> memoryview: ...

@@ -28,7 +28,6 @@ class VmSession(QObject):
     """``folder`` for a machine of the library; ``runner`` for one that was made for this run only."""
 
     changed = Signal()  # state, settings, media, name
-    frame_ready = Signal()
     activity = Signal(str, bool)
     notice = Signal(str)
     failed = Signal(str, object)  # headline, exception
@@ -50,7 +49,6 @@ class VmSession(QObject):
         self._unsubscribe = self.runner.subscribe(self.bridge.receive)
         self._state = self.runner.state
         self.bridge.power_changed.connect(self._power_changed)
-        self.bridge.frame_ready.connect(self.frame_ready)
         self.bridge.activity.connect(self._activity)
         self.bridge.medium_changed.connect(self._medium_changed)
         self.bridge.notice.connect(self._notice)

@@ -80,7 +80,7 @@ class VmTab(QWidget):
         self._performance: QWidget | None = None
         self._attached: Any = None
         self.summary.console_wanted.connect(self.show_console)
-        session.frame_ready.connect(self.console.frame_ready)
+        session.bridge.frame_ready.connect(self.console.frame_ready)
         session.power_changed.connect(self._power_changed)
         session.notice.connect(self.remark)
         if session.machine is not None:

@@ -1,7 +1,8 @@
 """The screen of a machine: its surface for whoever shows it, and its text and pictures for scripts.
 
-The surface is one buffer that never moves: rows of blue, green, red and an unused byte, ``stride`` bytes apart.
-It may be read from any thread while the guest draws; ``take_dirty`` says which rows changed.
+``frame`` is where the picture is and how large; it is replaced as a whole when the guest changes its mode, and in
+modes of 32 bits a pixel it is the guest's video memory itself. It may be read from any thread while the guest draws;
+``take_dirty`` says which rows changed.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from engine.console.guest_fonts import GuestFonts
 from engine.console.rom_fonts import CODE_PAGE_437
 from engine.console.screen_text import recognise_text
+from engine.devices.vga_frame import Frame
 from engine.devices.vga_picture import DisplayMode
 from engine.errors import MediumError
 
@@ -30,9 +32,8 @@ _DECODED: Final = " " + CODE_PAGE_437[1:255] + " "
 class DisplayAdapter(Protocol):
     """What a screen is plugged into: :class:`engine.devices.vga.Vga`."""
 
-    surface: memoryview
+    frame: Frame
     generation: int
-    geometry: tuple[int, int, int]
     scale: tuple[int, int]
 
     @property
@@ -67,26 +68,26 @@ class Screen:
     # -- For whoever shows it: any thread -------------------------------------------------------------------
 
     @property
-    def surface(self) -> memoryview:
-        return self._adapter.surface
+    def frame(self) -> Frame:
+        """Surface, width, height and stride, all of the same moment. The same object until one of them changes."""
+        return self._adapter.frame
 
     @property
-    def geometry(self) -> tuple[int, int, int]:
-        """Width, height and stride, all of the same moment."""
-        return self._adapter.geometry
+    def surface(self) -> memoryview:
+        return self._adapter.frame.surface
 
     @property
     def width(self) -> int:
-        return self._adapter.geometry[0]
+        return self._adapter.frame.width
 
     @property
     def height(self) -> int:
-        return self._adapter.geometry[1]
+        return self._adapter.frame.height
 
     @property
     def stride(self) -> int:
         """Bytes from one row to the next."""
-        return self._adapter.geometry[2]
+        return self._adapter.frame.stride
 
     @property
     def scale(self) -> tuple[int, int]:
@@ -180,8 +181,7 @@ class Screen:
         return self._recognised[1]
 
     def _recognise(self) -> str:
-        width, height, _ = self._adapter.geometry
-        pixels = self._surface_rows(np.uint32, width, height) & 0x00FFFFFF
+        pixels = self._rows() & 0x00FFFFFF
         if self._fonts is None:
             return recognise_text(pixels)
         text = recognise_text(pixels, self._fonts.known)
@@ -189,17 +189,15 @@ class Screen:
             text = recognise_text(pixels, self._fonts.known)
         return text
 
-    def _surface_rows(self, kind: type[np.generic], width: int, height: int) -> NDArray[Any]:
-        # Rows follow each other without gaps.
-        per_row = width * 4 // np.dtype(kind).itemsize
-        flat = np.frombuffer(self._adapter.surface, kind, count=per_row * height)
-        return flat.reshape(height, per_row)
+    def _rows(self) -> NDArray[np.uint32]:
+        """The picture: rows and columns of pixels."""
+        surface, width, height, stride = self._adapter.frame
+        return np.ndarray((height, width), np.uint32, surface, strides=(stride, 4))
 
     def _copy_pixels(self) -> NDArray[np.uint8]:
         self._adapter.refresh()
-        width, height, _ = self._adapter.geometry
-        rows = self._surface_rows(np.uint8, width, height).reshape(height, width, 4)
-        return np.ascontiguousarray(rows[:, :, 2::-1])
+        rows = np.ascontiguousarray(self._rows())
+        return np.ascontiguousarray(rows.view(np.uint8).reshape(*rows.shape, 4)[:, :, 2::-1])
 
 
 def png(pixels: NDArray[np.uint8]) -> bytes:

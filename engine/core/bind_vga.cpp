@@ -136,6 +136,8 @@ void bind_vga(nb::module_& module) {
       .def("set_picture", &PixelConverter::set_picture, "picture"_a)
       .def_prop_ro("picture", &PixelConverter::picture, nb::rv_policy::copy)
       .def("redraw", &PixelConverter::redraw)
+      .def_prop_ro("picture_is_in_memory", &PixelConverter::is_picture_in_memory)
+      .def("set_in_place", &PixelConverter::set_in_place, "in_place"_a)
       .def("convert", &PixelConverter::convert, "cursor_visible"_a, "blink_visible"_a,
            nb::call_guard<nb::gil_scoped_release>())
       .def_prop_ro("surface",

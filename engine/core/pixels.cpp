@@ -150,6 +150,20 @@ void PixelConverter::set_picture(const Picture& picture) {
   make_strips();
 }
 
+bool PixelConverter::is_picture_in_memory() const {
+  if (picture_.format != PixelFormat::xrgb8888 || (picture_.origin | picture_.pitch) % 4 != 0) return false;
+  const uint64_t row = static_cast<uint64_t>(picture_.width) * 4;
+  const uint64_t rows_before = static_cast<uint64_t>(picture_.height) - 1;
+  const uint64_t length = picture_.pitch * rows_before + row;
+  return picture_.pitch >= row && length <= planes_.bytes() && picture_.origin <= planes_.bytes() - length;
+}
+
+void PixelConverter::set_in_place(bool in_place) {
+  if (in_place == in_place_) return;
+  in_place_ = in_place;
+  full_ = true;
+}
+
 void PixelConverter::make_strips() {
   strips_.clear();
   if (picture_.is_linear() || picture_.format == PixelFormat::blank) return;
@@ -425,6 +439,8 @@ void PixelConverter::convert_linear() {
   for (int y = 0; y < picture_.height; ++y) {
     const uint64_t offset = (picture_.origin + uint64_t{picture_.pitch} * static_cast<uint64_t>(y)) % planes_.bytes();
     if (!is_dirty(offset, length)) continue;
+    touched(y, y);
+    if (in_place_) continue;
     const uint8_t* from = linear_bytes(offset, length);
     uint32_t* to = row(y);
     switch (picture_.format) {
@@ -444,7 +460,6 @@ void PixelConverter::convert_linear() {
         std::memcpy(to, from, length);
         break;
     }
-    touched(y, y);
   }
 }
 

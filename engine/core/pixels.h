@@ -84,6 +84,11 @@ class PixelConverter {
   // `cursor_visible`, `blink_visible`: phases of the blinking cursor and of blinking characters.
   std::optional<std::pair<int, int>> convert(bool cursor_visible, bool blink_visible);
 
+  // Whether video memory holds the picture as a monitor would show it: 32-bit pixels in rows inside of it. With
+  // `in_place` set, convert then says which rows changed and leaves the surface as it is.
+  bool is_picture_in_memory() const;
+  void set_in_place(bool in_place);
+
   // Never moves, so another thread may read it at any time. Rows are width * 4 bytes apart.
   uint8_t* surface() { return surface_; }
   static constexpr size_t SURFACE_BYTES = size_t{MAX_WIDTH} * MAX_HEIGHT * 4;
@@ -121,7 +126,7 @@ class PixelConverter {
   uint32_t* pixels_;
   Picture picture_;
   std::vector<Strip> strips_;
-  bool full_ = true;
+  bool full_ = true, in_place_ = false;
   bool cursor_visible_ = false, blink_visible_ = true;  // as last drawn
   std::vector<uint8_t> dirty_;
   int first_ = 0, last_ = -1;

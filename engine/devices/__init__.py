@@ -36,6 +36,7 @@ Display
     pci_display                     its PCI function
     vga_dac                         palette
     vga_dispi                       modes beyond VGA, Bochs display interface
+    vga_frame                       where the picture is
     vga_picture                     what the registers say the picture is
     vga_timing                      when the beam is where
     svga_vmware                     VMware SVGA II registers

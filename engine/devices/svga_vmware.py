@@ -332,6 +332,15 @@ class SvgaVmware:
         """Whether the cursor must be drawn anew although the picture under it did not change."""
         return self._cursor_changed
 
+    @property
+    def cursor_shown(self) -> bool:
+        return bool(self.shown and self._s.cursor_on and self._s.cursor.width)
+
+    def forget_cursor(self) -> None:
+        """The picture that the cursor lay on is no longer shown."""
+        self._overlay = CursorOverlay()
+        self._cursor_changed = False
+
     def take_cursor_off(self, surface: Pixels) -> tuple[int, int] | None:
         """Before the picture is converted; the rows touched."""
         return self._overlay.take_off(surface)
@@ -340,7 +349,7 @@ class SvgaVmware:
         """After the picture was converted; the rows touched."""
         self._cursor_changed = False
         s = self._s
-        if not self.shown or not s.cursor_on or not s.cursor.width:
+        if not self.cursor_shown:
             return None
         return self._overlay.put(surface, s.cursor, _signed(s.cursor_x), _signed(s.cursor_y))
 

@@ -27,6 +27,7 @@ from engine.devices.svga_cursor import Pixels
 from engine.devices.svga_vmware import FIFO_BYTES, SvgaState, SvgaVmware
 from engine.devices.vga_dac import Dac, DacState
 from engine.devices.vga_dispi import DAC_8BIT, Dispi, DispiState
+from engine.devices.vga_frame import Frame
 from engine.devices.vga_picture import DisplayMode, RegisterFiles, decode_mode
 from engine.devices.vga_timing import MIN_TICK_NS, Timing, crtc_timing, linear_timing
 from engine.errors import StateError
@@ -105,7 +106,6 @@ class Vga:
         self.planes = _core.VgaPlanes(memory, vram_mb * MEGABYTE)
         self.planes.attach(bus)
         self._converter = _core.PixelConverter(self.planes)
-        self.surface: memoryview = self._converter.surface
         self.dac = Dac(self._picture_changed)
         self.dispi = Dispi(vram_mb * MEGABYTE, self._mode_entered, self._dispi_changed)
         self._fifo_offset = memory.allocate(FIFO_BYTES)
@@ -115,6 +115,10 @@ class Vga:
         self._changed = True
         self._timing_changed = True
         self._timing = crtc_timing(0, 0, self._state.crtc)
+        # The frame that the next refresh makes, and what decides where it is: whether it is in video memory, the
+        # offset of its first pixel, width, height, stride.
+        self._next_frame = Frame(self._converter.surface[:0], 0, 0, 0)
+        self._place = (False, 0, 0, 0, 0)
         self._mode = self._decode()
         self._lock = threading.Lock()
         self._dirty: tuple[int, int] | None = None
@@ -122,9 +126,8 @@ class Vga:
         self._watched = False
         self._tick_id = 0
         self.generation = 0
-        # Of the picture on the surface: width, height, stride; and DisplayMode.scale.
-        self.geometry = (0, 0, 0)
-        self.scale = (1, 1)
+        self.frame = Frame(self._converter.surface[:0], 0, 0, 0)
+        self.scale = (1, 1)  # DisplayMode.scale of the frame
         self._lfb_base: int | None = None
         self._fifo_base: int | None = None
         self.map_linear_frame_buffer(lfb_base)
@@ -241,30 +244,39 @@ class Vga:
         """Worker thread: brings the surface up to date; whether anything on it changed."""
         self.svga.run_fifo()
         self._update_mode()
-        frame = self._clock.now_ns // self._current_timing().frame_ns
-        pixels = self._pixels()
-        moved = self.svga.cursor_changed
-        bare = self.svga.take_cursor_off(pixels)
-        rows = self._converter.convert(not frame & _CURSOR_FRAMES, not frame & _BLINK_FRAMES)
-        covered = self.svga.put_cursor(pixels)
-        if moved:
-            rows = _joined(rows, _joined(bare, covered))
+        number = self._clock.now_ns // self._current_timing().frame_ns
+        rows = self._convert(not number & _CURSOR_FRAMES, not number & _BLINK_FRAMES)
         if rows is None:
             return False
-        geometry = self._geometry
         with self._lock:
-            if self._dirty is not None and geometry == self.geometry:
+            if self._dirty is not None and self._next_frame is self.frame:
                 rows = (min(rows[0], self._dirty[0]), max(rows[1], self._dirty[1]))
             self._dirty = rows
-            self.geometry = geometry
+            self.frame = self._next_frame
             self.scale = self._mode.scale
             self.generation += 1
         return True
 
+    def _convert(self, cursor_visible: bool, blink_visible: bool) -> tuple[int, int] | None:
+        """The rows that changed. The hardware cursor lies over a copy of the picture, never in video memory."""
+        moved = self.svga.cursor_changed
+        if moved:
+            self._choose_surface()
+        in_place = self._place[0]
+        if in_place:
+            self.svga.forget_cursor()
+        if in_place or not moved and not self.svga.cursor_shown:
+            return self._converter.convert(cursor_visible, blink_visible)
+        pixels = self._pixels()
+        bare = self.svga.take_cursor_off(pixels)
+        rows = self._converter.convert(cursor_visible, blink_visible)
+        covered = self.svga.put_cursor(pixels)
+        return _joined(rows, _joined(bare, covered)) if moved else rows
+
     def _pixels(self) -> Pixels:
         """The surface as rows and columns."""
-        width, height, _ = self._geometry
-        return np.frombuffer(self.surface, "<u4", width * height).reshape(height, width)
+        _, width, height, _ = self._next_frame
+        return np.frombuffer(self._converter.surface, "<u4", width * height).reshape(height, width)
 
     def take_dirty(self) -> tuple[int, int] | None:
         """Any thread: the first and the last row that changed since the last call."""
@@ -296,9 +308,22 @@ class Vga:
         )
         mode = self.svga.mode() if self.svga.shown else decode_mode(registers, self.dispi)
         self._converter.set_picture(mode.picture)
-        shown = self._converter.picture
-        self._geometry = (shown.width, shown.height, shown.width * 4)
+        self._choose_surface()
         return mode
+
+    def _choose_surface(self) -> None:
+        """Video memory itself where it holds the finished picture; else the converter's surface."""
+        shown = self._converter.picture
+        in_place = self._converter.picture_is_in_memory and not self.svga.cursor_shown
+        self._converter.set_in_place(in_place)
+        surface, start, stride = self._converter.surface, 0, shown.width * 4
+        if in_place:
+            surface, start, stride = self.planes.memory, shown.origin, shown.pitch
+        place = (in_place, start, shown.width, shown.height, stride)
+        if place != self._place:
+            self._place = place
+            length = stride * (shown.height - 1) + shown.width * 4
+            self._next_frame = Frame(surface[start : start + length], shown.width, shown.height, stride)
 
     def _update_mode(self) -> None:
         if self.planes.take_registers_changed():
@@ -355,6 +380,7 @@ class Vga:
 
     def _svga_changed(self) -> None:
         self.planes.allow_text_window(not self.svga.shown)
+        self.svga.forget_cursor()
         self._changed = self._timing_changed = True
         self._converter.redraw()
 

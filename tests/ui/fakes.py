@@ -12,6 +12,7 @@ from typing import Any
 
 from engine.config import MachineConfig
 from engine.errors import GuestFailure, MediumError
+from engine.devices.vga_frame import Frame
 from engine.events import Activity, Event, FrameReady, MediumChanged, Notice, PowerChanged, PowerState
 
 MAX_WIDTH, MAX_HEIGHT = 2560, 1600
@@ -21,8 +22,7 @@ class FakeScreen:
     def __init__(self, machine: FakeMachine) -> None:
         self._machine = machine
         self._memory = bytearray(MAX_WIDTH * MAX_HEIGHT * 4)
-        self.surface = memoryview(self._memory)
-        self.geometry = (720, 400, 720 * 4)
+        self.frame = Frame(memoryview(self._memory), 720, 400, 720 * 4)
         self.generation = 0
         self.watched = False
         self.taken: list[tuple[int, int]] = []
@@ -31,7 +31,7 @@ class FakeScreen:
 
     def fill(self, top: int, bottom: int, bgr: tuple[int, int, int]) -> None:
         """Paints the rows [top, bottom) and tells, as the machine does, the first and the last of them."""
-        width, _, stride = self.geometry
+        _, width, _, stride = self.frame
         self._memory[top * stride : bottom * stride] = bytes((*bgr, 0)) * (width * (bottom - top))
         first, last = self._dirty or (top, bottom - 1)
         self._dirty = (min(first, top), max(last, bottom - 1))
@@ -39,7 +39,7 @@ class FakeScreen:
         self._machine.emit(FrameReady(self.generation))
 
     def set_mode(self, width: int, height: int) -> None:
-        self.geometry = (width, height, width * 4)
+        self.frame = Frame(memoryview(self._memory), width, height, width * 4)
         self.fill(0, height, (0x20, 0x60, 0x20))
 
     def take_dirty(self) -> tuple[int, int] | None:

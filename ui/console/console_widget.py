@@ -1,12 +1,13 @@
 """A guest's screen: paints its surface, takes keyboard and mouse, gives them back.
 
-The picture is a QImage over the machine's own memory; only rows that changed are painted, at most once per host
-frame, and nothing while nothing changes or the console is hidden.
+The picture is a QImage over the machine's own memory; only rows that changed are painted, at the guest's refresh rate
+at most, and nothing while nothing changes or the console is hidden.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import ceil, floor
 from typing import Any, Final
 
 from PySide6.QtCore import QEvent, QPoint, QRectF, Qt, Signal
@@ -32,9 +33,7 @@ from ui.console.mouse_input import MouseInput, Pointer
 from ui.console.release_keys import CTRL_ALT, release_keys
 from ui.console.scaled_picture import ScaledPicture
 from ui.console.scaling import Placement, ScaleMode, place
-from ui.throttle import Throttle
 
-_FRAME_MS: Final = 16
 _EMPTY: Final = (720, 400)
 _DIMMED: Final = QColor(10, 14, 22, 150)
 _MARK: Final = 36  # pixels: radius of the mark on a paused guest's picture
@@ -56,6 +55,7 @@ class ConsoleWidget(QWidget):
         self._picture = ScaledPicture()
         self._guest_size = _EMPTY
         self._placement = Placement(0, 0, 1, 1)
+        self._ratio = 1.0  # physical pixels to one of Qt's
         self._mode = ScaleMode.FIT
         self.grab_on_click = True
         self._correct_aspect = True
@@ -65,7 +65,6 @@ class ConsoleWidget(QWidget):
         self._keys.release_wanted.connect(self.release_input)
         self._keys.hot_key.connect(self.hot_key)
         self._mouse = MouseInput()
-        self._pull = Throttle(self._take_rows, _FRAME_MS, self)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.setAttribute(Qt.WidgetAttribute.WA_InputMethodEnabled, False)
@@ -94,7 +93,6 @@ class ConsoleWidget(QWidget):
     def detach(self) -> None:
         """Lets go of the machine and its memory."""
         self.release_input()
-        self._pull.cancel()
         self._keys.attach(None)
         self._mouse.attach(None)
         self._screen = self._post = None
@@ -105,7 +103,7 @@ class ConsoleWidget(QWidget):
     def frame_ready(self) -> None:
         """The surface changed. Call on the GUI thread."""
         if self._screen is not None and self.isVisible():
-            self._pull()
+            self._take_rows()
 
     def set_dimmed(self, dimmed: bool) -> None:
         """A paused guest's picture is shown darker."""
@@ -124,11 +122,12 @@ class ConsoleWidget(QWidget):
 
     def _make_image(self) -> None:
         screen = self._screen
-        width, height, stride = screen.geometry
+        frame = screen.frame
+        width, height = frame.width, frame.height
         if width <= 0 or height <= 0:
             self._picture.forget()
             return
-        self._picture.show(screen.surface, width, height, stride)
+        self._picture.show(frame)
         if (width, height) != self._guest_size:
             self._guest_size = (width, height)
             self.guest_resized.emit(width, height)
@@ -136,19 +135,18 @@ class ConsoleWidget(QWidget):
 
     def _take_rows(self) -> None:
         screen = self._screen
-        if screen is None or not self.isVisible():
-            return
         rows = screen.take_dirty()
-        if not self._picture.shows(screen.surface, screen.geometry):
+        if not self._picture.shows(screen.frame):
             self._make_image()
             self.update()
             return
         if rows is None:
             return
         first, last = self._picture.redraw(*rows)
-        spot, ratio = self._placement, self.devicePixelRatioF()
-        top, bottom = (spot.y + first) / ratio, (spot.y + last) / ratio
-        self.update(QRectF(spot.x / ratio, top, spot.width / ratio, bottom - top).toAlignedRect())
+        spot, ratio = self._placement, self._ratio
+        top, bottom = floor((spot.y + first) / ratio), ceil((spot.y + last) / ratio)
+        left, right = floor(spot.x / ratio), ceil((spot.x + spot.width) / ratio)
+        self.update(left, top, right - left, bottom - top)
 
     # -- Painting ----------------------------------------------------------------------------------------
 
@@ -167,7 +165,7 @@ class ConsoleWidget(QWidget):
         return self._placement
 
     def _place(self) -> None:
-        ratio = self.devicePixelRatioF()
+        self._ratio = ratio = self.devicePixelRatioF()
         width, height = round(self.width() * ratio), round(self.height() * ratio)
         self._placement = place(*self._guest_size, width, height, self._mode, self._correct_aspect)
         self._picture.fit(self._placement.width, self._placement.height)
@@ -182,13 +180,16 @@ class ConsoleWidget(QWidget):
         self.frame_ready()
 
     def paintEvent(self, event: QPaintEvent) -> None:
+        spot, ratio, changed = self._placement, self._ratio, event.rect()
         painter = QPainter(self)
+        if ratio == 1 and not self._dimmed and spot.contains(*changed.getRect()):
+            # What a running guest draws: nothing but rows of its picture.
+            painter.drawImage(changed.topLeft(), self._picture.scaled, changed.translated(-spot.x, -spot.y))
+            return
         ground = QColor("black" if self.window().isFullScreen() else theme.colours().console)
         if self._picture.guest.isNull():
             painter.fillRect(event.rect(), ground)
             return
-        ratio = self.devicePixelRatioF()
-        spot = self._placement
         target = QRectF(spot.x / ratio, spot.y / ratio, spot.width / ratio, spot.height / ratio)
         inside = event.rect().intersected(target.toAlignedRect())
         if inside != event.rect():

@@ -18,8 +18,7 @@ class ScaledPicture:
     def __init__(self) -> None:
         self.guest = _NO_IMAGE
         self.scaled = _NO_IMAGE
-        self._surface: Any = None
-        self._geometry = (0, 0, 0)
+        self._frame: Any = None
         self._size = (0, 0)
         self._sharp = False
         self._scaler: engine.PictureScaler | None = None
@@ -36,21 +35,20 @@ class ScaledPicture:
             self._sharp = sharp
             self._rescale()
 
-    def show(self, surface: Any, width: int, height: int, stride: int) -> None:
-        """Shows this memory: rows of 32-bit pixels, ``stride`` bytes apart."""
-        self._surface = surface  # kept: QImage does not own the memory
-        self._geometry = (width, height, stride)
+    def show(self, frame: Any) -> None:
+        """Shows this picture (:class:`engine.Frame`)."""
+        self._frame = frame  # kept: QImage does not own the memory
+        surface, width, height, stride = frame
         self.guest = QImage(surface, width, height, stride, QImage.Format.Format_RGB32)
         self._rescale()
 
-    def shows(self, surface: Any, geometry: tuple[int, int, int]) -> bool:
-        return self._surface is surface and self._geometry == geometry
+    def shows(self, frame: Any) -> bool:
+        return self._frame is frame
 
     def forget(self) -> None:
         """Lets go of the machine's memory."""
         self.guest = self.scaled = _NO_IMAGE
-        self._surface = None
-        self._geometry = (0, 0, 0)
+        self._frame = None
         self._scaler = None
 
     def fit(self, width: int, height: int) -> None:
@@ -65,14 +63,14 @@ class ScaledPicture:
             return first, last + 1
         first, last = self._scaler.target_rows(first, last + 1)
         width, _ = self._size
-        self._scaler.draw(self._surface, self._geometry[2], self._pixels, width * 4, first, last)
+        self._scaler.draw(self._frame.surface, self._frame.stride, self._pixels, width * 4, first, last)
         return first, last
 
     def _rescale(self) -> None:
-        guest_width, guest_height, _ = self._geometry
         width, height = self._size
         self._scaler = None
         self.scaled = self.guest
+        guest_width, guest_height = self.guest.width(), self.guest.height()
         if self.guest.isNull() or width <= 0 or height <= 0 or (guest_width, guest_height) == self._size:
             return
         self._scaler = engine.PictureScaler(guest_width, guest_height, width, height, self._sharp)

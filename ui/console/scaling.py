@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
+_NEARLY: Final = 2  # pixels more than the picture has: a thin border is better than a blurred picture
 TUBE_HEIGHT: Final = 480  # picture heights below this were shown 4:3 by the monitors of their time
 
 
@@ -27,6 +28,11 @@ class Placement:
     y: int
     width: int
     height: int
+
+    def contains(self, x: int, y: int, width: int, height: int) -> bool:
+        """Whether a rectangle lies wholly inside."""
+        inside_x = self.x <= x and x + width <= self.x + self.width
+        return inside_x and self.y <= y and y + height <= self.y + self.height
 
 
 def shape(width: int, height: int, correct_aspect: bool) -> tuple[int, int]:
@@ -52,9 +58,12 @@ def place(
             if rows <= height:
                 return _centred(factor * guest_width, rows, width, height)
     fitted = min(width / across, height / down)
+    fit = (max(1, int(across * fitted)), max(1, int(down * fitted)))
     if mode is ScaleMode.NONE and guest_width <= width and guest_height <= height:
         return _centred(guest_width, guest_height, width, height)
-    return _centred(max(1, int(across * fitted)), max(1, int(down * fitted)), width, height)
+    if all(0 <= wide - own <= _NEARLY for wide, own in zip(fit, (guest_width, guest_height), strict=True)):
+        return _centred(guest_width, guest_height, width, height)
+    return _centred(*fit, width, height)
 
 
 def _centred(picture_width: int, picture_height: int, width: int, height: int) -> Placement:

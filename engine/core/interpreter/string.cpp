@@ -3,6 +3,8 @@
 // A repeated instruction counts one retired instruction an iteration and stops for interrupts and the budget between
 // iterations, with registers as an interrupt handler must find them.
 #include <algorithm>
+#include <array>
+#include <cstring>
 
 #include "../bus.h"
 #include "dispatch.h"
@@ -75,6 +77,20 @@ inline uint32_t items_in_page(const Interpreter& cpu, SegmentRegister segment, u
   return static_cast<uint32_t>(std::min<uint64_t>(PAGE_SIZE - (linear & ~PAGE_MASK), to_wrap) / sizeof(T));
 }
 
+// `count` items of `value`, from an address of any alignment on; sixteen bytes at a time.
+template <typename T>
+void fill_items(uint8_t* target, T value, uint32_t count) {
+  if (sizeof(T) == 1) {
+    std::memset(target, static_cast<int>(value), count);
+    return;
+  }
+  constexpr uint32_t GROUP = 16 / sizeof(T);
+  std::array<T, GROUP> group;
+  group.fill(value);
+  for (; count >= GROUP; count -= GROUP, target += sizeof group) std::memcpy(target, group.data(), sizeof group);
+  std::memcpy(target, group.data(), count * sizeof(T));
+}
+
 template <typename T>
 const Op* op_movs(Interpreter& cpu, const Op* op) {
   const bool repeat = repeats(op);
@@ -138,10 +154,8 @@ const Op* op_stos(Interpreter& cpu, const Op* op) {
       uint8_t* target = run > 1 ? plain_memory(cpu, ES, to, run * static_cast<uint32_t>(sizeof(T)), true) : nullptr;
       if (target == nullptr)
         run = 1;
-      else if (sizeof(T) == 1)
-        std::memset(target, static_cast<int>(value), run);
       else
-        for (uint32_t i = 0; i < run; ++i) std::memcpy(target + i * sizeof(T), &value, sizeof(T));
+        fill_items(target, value, run);
       if (target == nullptr) cpu.write<T>(ES, to, value);
     } else {
       cpu.write<T>(ES, to, value);

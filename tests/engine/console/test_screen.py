@@ -12,6 +12,7 @@ import pytest
 
 from engine.console.rom_fonts import CODE_PAGE_437, rom_font
 from engine.console.screen import Screen, png
+from engine.devices.vga_dispi import INDEX_VIRT_WIDTH, INDEX_X_OFFSET, INDEX_Y_OFFSET
 from engine.errors import MediumError
 from tests.engine.devices.vga_rig import LFB, VgaRig
 
@@ -74,18 +75,37 @@ def test_a_picture_without_text_has_none(rig: VgaRig) -> None:
     assert rig.screen.text() == ""
 
 
-def test_surface_is_one_buffer_for_all_modes(rig: VgaRig) -> None:
-    surface = rig.screen.surface
-    assert surface.nbytes == 2560 * 1600 * 4
+def test_a_mode_of_32_bits_is_looked_at_in_video_memory(rig: VgaRig) -> None:
     rig.set_mode(0x13)
     rig.write(0xA0000, b"\x0f")
     rig.screen.refresh()
-    assert bytes(surface[:4]) == b"\xff\xff\xff\x00"
+    converted = rig.screen.frame
+    assert bytes(converted.surface[:4]) == b"\xff\xff\xff\x00" and converted[1:] == (320, 200, 1280)
     rig.linear(1024, 768, 32)
     rig.memory.write(LFB, b"\x11\x22\x33\x44")
     rig.screen.refresh()
-    assert bytes(surface[:4]) == b"\x11\x22\x33\x44"
-    assert (rig.screen.width, rig.screen.height, rig.screen.stride) == (1024, 768, 4096)
+    frame = rig.screen.frame
+    assert frame[1:] == (1024, 768, 4096) and frame.surface.nbytes == 1024 * 768 * 4
+    assert bytes(frame.surface[:4]) == b"\x11\x22\x33\x44"
+    rig.screen.take_dirty()
+    rig.memory.write(LFB + 4096 * 7, b"\x55")
+    assert frame.surface[4096 * 7] == 0x55
+    assert rig.screen.refresh() and rig.screen.take_dirty() == (7, 7)
+    assert rig.screen.frame is frame and rig.screen.pixels()[7, 0, 2] == 0x55
+    assert bytes(converted.surface[:4]) == b"\xff\xff\xff\x00"
+
+
+def test_rows_may_be_longer_than_shown_and_start_anywhere(rig: VgaRig) -> None:
+    rig.linear(640, 480, 32)
+    rig.dispi(INDEX_VIRT_WIDTH, 1000)
+    rig.dispi(INDEX_X_OFFSET, 10)
+    rig.dispi(INDEX_Y_OFFSET, 3)
+    rig.memory.write(LFB + (3 * 1000 + 10) * 4, b"\x11\x22\x33\x00")
+    rig.memory.write(LFB + (482 * 1000 + 10 + 639) * 4, b"\x44\x55\x66\x00")
+    pixels = rig.screen.pixels()
+    assert rig.screen.frame[1:] == (640, 480, 4000)
+    assert tuple(pixels[0, 0]) == (0x33, 0x22, 0x11) and tuple(pixels[479, 639]) == (0x66, 0x55, 0x44)
+    assert rig.screen.surface.nbytes == 4000 * 479 + 640 * 4
 
 
 def test_pixels_are_a_copy_in_rgb(rig: VgaRig) -> None:

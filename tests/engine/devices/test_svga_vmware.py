@@ -100,9 +100,9 @@ class SvgaRig(VgaRig):
 
     def pixels(self) -> NDArray[np.uint32]:
         self.vga.refresh()
-        width, height, _ = self.vga.geometry
-        surface = np.frombuffer(self.vga.surface, "<u4", width * height).reshape(height, width)
-        return np.asarray(surface & 0xFFFFFF, np.uint32)
+        surface, width, height, stride = self.vga.frame
+        pixels = np.ndarray((height, width), "<u4", surface, strides=(stride, 4))
+        return np.asarray(pixels & 0xFFFFFF, np.uint32)
 
 
 @pytest.fixture
@@ -152,25 +152,25 @@ def test_a_mode_beyond_video_memory_is_not_entered(rig: SvgaRig) -> None:
 def test_enabling_shows_video_memory_and_disabling_the_vga_again(rig: SvgaRig) -> None:
     rig.set_mode(3)
     rig.vga.refresh()
-    text = rig.vga.geometry
+    text = rig.vga.frame
     rig.enter()
     rig.memory.write(FRAME_BUFFER + 256 * 2 + 4 * 5, struct.pack("<I", 0x00AABBCC))
     pixels = rig.pixels()
     assert pixels.shape == (HEIGHT, WIDTH) and pixels[2, 5] == 0xAABBCC
     rig.put(REG_ENABLE, 0)
     rig.vga.refresh()
-    assert rig.vga.geometry == text
+    assert rig.vga.frame == text
 
 
 def test_hidden_the_vga_keeps_the_picture_and_the_fifo_runs(rig: SvgaRig) -> None:
     rig.set_mode(3)
     rig.vga.refresh()
-    text = rig.vga.geometry
+    text = rig.vga.frame
     rig.enter()
     rig.put(REG_ENABLE, ENABLE_ENABLE | ENABLE_HIDE)
     rig.run(CMD_RECT_FILL, 0x00C0FFEE, 5, 2, 1, 1)
     rig.vga.refresh()
-    assert rig.vga.geometry == text and rig.get(REG_ENABLE) == ENABLE_ENABLE | ENABLE_HIDE
+    assert rig.vga.frame == text and rig.get(REG_ENABLE) == ENABLE_ENABLE | ENABLE_HIDE
     rig.put(REG_ENABLE, ENABLE_ENABLE)
     assert rig.pixels()[2, 5] == 0xC0FFEE
 
@@ -300,6 +300,23 @@ def test_a_masked_cursor_covers_and_inverts_and_comes_off(rig: SvgaRig) -> None:
     assert pixels[0, 0] == 0xFF00FF and (pixels[20:22, 10:12] == 0x00FF00).all()
     rig.run(CMD_DISPLAY_CURSOR, 0, 0)
     assert (rig.pixels() == 0x00FF00).all()
+
+
+def test_the_cursor_is_never_in_video_memory(rig: SvgaRig) -> None:
+    rig.enter()
+    rig.run(CMD_RECT_FILL, 0x123456, 0, 0, WIDTH, HEIGHT)
+    rig.run(CMD_DEFINE_ALPHA_CURSOR, 0, 0, 0, 1, 1, 0xFFFFFFFF, CMD_MOVE_CURSOR, 5, 5)
+    assert rig.pixels()[5, 5] == 0x123456
+    bare = rig.vga.frame
+    rig.run(CMD_DISPLAY_CURSOR, 0, 1)
+    assert rig.pixels()[5, 5] == 0xFFFFFF
+    covered = rig.vga.frame
+    assert covered is not bare and bare.surface[5 * 256 + 5 * 4 : 5 * 256 + 5 * 4 + 3] == b"\x56\x34\x12"
+    rig.run(CMD_MOVE_CURSOR, 6, 5)
+    assert rig.pixels()[5, 5:7].tolist() == [0x123456, 0xFFFFFF] and rig.vga.frame is covered
+    rig.run(CMD_DISPLAY_CURSOR, 0, 0)
+    assert (rig.pixels() == 0x123456).all() and rig.vga.frame[1:] == bare[1:]
+    assert rig.vga.frame.surface is not covered.surface
 
 
 def test_an_alpha_cursor_blends(rig: SvgaRig) -> None:

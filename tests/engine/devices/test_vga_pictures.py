@@ -43,9 +43,9 @@ def glyph(code: int, height: int = 16) -> list[str]:
 def test_text_is_drawn_with_the_guests_font(rig: VgaRig) -> None:
     rig.set_mode(0x03)
     rig.print(3, 5, "R")
-    assert rig.screen.geometry[:2] == (0, 0)
+    assert (rig.screen.width, rig.screen.height) == (0, 0)
     assert lit(rig, 3, 5) == [line + "." for line in glyph(ord("R"))]
-    assert rig.screen.geometry == (720, 400, 2880)
+    assert rig.screen.frame[1:] == (720, 400, 2880)
     assert rig.vga.mode.name == "text 80x25"
 
 

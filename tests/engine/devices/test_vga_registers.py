@@ -241,7 +241,7 @@ def test_rubbish_in_registers_never_hurts(writes: list[tuple[int, int, int]]) ->
             rig.vga.refresh()
             rig.screen.text()
             rig.screen.cursor()
-    width, height, stride = rig.screen.geometry
+    _, width, height, stride = rig.screen.frame
     assert 0 < width <= 2560 and 0 < height <= 1600 and stride == width * 4
     state = rig.vga.save()
     rig.vga.load(state)

@@ -23,6 +23,8 @@ SIZES = st.integers(1, 3000)
         ((800, 600), (400, 300), ScaleMode.INTEGER, False, Placement(0, 0, 400, 300)),  # too large: fits
         ((720, 400), (1000, 600), ScaleMode.NONE, True, Placement(140, 100, 720, 400)),
         ((1024, 768), (512, 512), ScaleMode.NONE, True, Placement(0, 64, 512, 384)),
+        ((1024, 768), (1025, 770), ScaleMode.FIT, True, Placement(0, 1, 1024, 768)),  # nearly its own size: crisp
+        ((1024, 768), (1030, 772), ScaleMode.FIT, True, Placement(0, 0, 1029, 772)),
         ((320, 200), (777, 555), ScaleMode.STRETCH, True, Placement(0, 0, 777, 555)),
     ],
 )
