@@ -151,7 +151,7 @@ class Runner:
                 shared_drives.hold_all(config.name, id(self), config)
                 self._config = config
                 self._stopping = False
-                self._machine = make_machine(config, self._on_event, self._free_running)
+                self._machine = make_machine(self._with_identity(config), self._on_event, self._free_running)
                 running.add(self)
                 if self._lock is not None and self._lock.was_stale:
                     self._on_event(Notice(_STALE))
@@ -165,6 +165,10 @@ class Runner:
                     self._machine.close()
                 self._give_back()
                 raise
+
+    def _with_identity(self, config: MachineConfig) -> MachineConfig:
+        """Serial numbers that the guest sees stay when the folder is moved or renamed."""
+        return config if self.folder is None else config.replace(identity=self.folder.id)
 
     def pause(self) -> None:
         with self._orders:

@@ -22,6 +22,7 @@ from engine.console.screen import Screen
 from engine.console.serial import SerialConsole
 from engine.devices import io_apic_82093aa as io_apic
 from engine.devices.ata_disk import AtaDisk
+from engine.devices.ata_identify import disk_serial
 from engine.devices.atapi_cdrom import AtapiCdrom
 from engine.devices.debug_ports import DebugPorts
 from engine.devices.device import Device, ResetKind
@@ -360,7 +361,9 @@ class Board:
             failed = self._image_failed(f"disk{index}")
             block = open_disk(disk.image, disk.read_only, failed)
             self._closers.append(block.close)
-            drives[disk.slot] = AtaDisk(block, activity=self._light(f"disk{index}"), refused=failed)
+            drives[disk.slot] = AtaDisk(
+                block, self._light(f"disk{index}"), failed, disk_serial(self.config.identity, disk.slot)
+            )
         for index, cdrom in enumerate(self.config.cdrom_drives):
             drive = AtapiCdrom(activity=self._light(f"cdrom{index}"))
             self._closers.append(drive.eject)
