@@ -227,7 +227,7 @@ class Runner:
     def insert(self, device: str, image: Path | str, read_only: bool = False) -> None:
         """Puts a medium into "floppy0", "cdrom0" ...; into the settings when the machine is off.
 
-        Raises MediumError naming the file, or MachineError; the old medium stays then.
+        Raises MediumError naming the file, or MachineError; the old medium stays then, unless it was this file.
         """
         path = Path(image).absolute()
         with self._orders:
@@ -244,7 +244,7 @@ class Runner:
                 self._on().insert(device, path, read_only)
             except BaseException:
                 shared_drives.release(id(self), device)
-                if before is not None:
+                if before is not None and medium(self.config, device)[0] is not None:
                     with contextlib.suppress(MediumError):
                         shared_drives.hold(before.owner, id(self), device, before.image, before.writable)
                 raise

@@ -506,12 +506,18 @@ class Board:
     def insert(self, device: str, path: Path, read_only: bool) -> None:
         drive = self._removable(device)
         if isinstance(drive, FloppyDrive):
+            if drive.medium is not None and _same_file(drive.medium.path, path):
+                drive.eject()  # its own lock on the file would refuse it
             drive.insert(FloppyImage.open(path, read_only, self._image_failed(device)))
         else:
             drive.insert(CdImage.open(path, self._image_failed(device)))
 
     def eject(self, device: str) -> None:
         self._removable(device).eject()
+
+    def is_empty(self, device: str) -> bool:
+        """Also when a tray is open."""
+        return self._removable(device).medium is None
 
     def _removable(self, device: str) -> FloppyDrive | AtapiCdrom:
         cdroms = [self.ide[cdrom.slot] for cdrom in self.config.cdrom_drives]
@@ -539,3 +545,10 @@ class Board:
 def _write_all(file: BinaryIO | FileIO, data: bytes) -> None:
     with contextlib.suppress(OSError):
         file.write(data)
+
+
+def _same_file(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except OSError:
+        return False
