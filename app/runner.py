@@ -151,7 +151,7 @@ class Runner:
                 shared_drives.hold_all(config.name, id(self), config)
                 self._config = config
                 self._stopping = False
-                self._machine = make_machine(config, self._on_event, self._free_running)
+                self._machine = make_machine(self._with_identity(config), self._on_event, self._free_running)
                 running.add(self)
                 if self._lock is not None and self._lock.was_stale:
                     self._on_event(Notice(_STALE))
@@ -165,6 +165,10 @@ class Runner:
                     self._machine.close()
                 self._give_back()
                 raise
+
+    def _with_identity(self, config: MachineConfig) -> MachineConfig:
+        """Serial numbers that the guest sees stay when the folder is moved or renamed."""
+        return config if self.folder is None else config.replace(identity=self.folder.id)
 
     def pause(self) -> None:
         with self._orders:
@@ -223,7 +227,7 @@ class Runner:
     def insert(self, device: str, image: Path | str, read_only: bool = False) -> None:
         """Puts a medium into "floppy0", "cdrom0" ...; into the settings when the machine is off.
 
-        Raises MediumError naming the file, or MachineError; the old medium stays then.
+        Raises MediumError naming the file, or MachineError; the old medium stays then, unless it was this file.
         """
         path = Path(image).absolute()
         with self._orders:
@@ -240,7 +244,7 @@ class Runner:
                 self._on().insert(device, path, read_only)
             except BaseException:
                 shared_drives.release(id(self), device)
-                if before is not None:
+                if before is not None and medium(self.config, device)[0] is not None:
                     with contextlib.suppress(MediumError):
                         shared_drives.hold(before.owner, id(self), device, before.image, before.writable)
                 raise

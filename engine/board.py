@@ -22,6 +22,7 @@ from engine.console.screen import Screen
 from engine.console.serial import SerialConsole
 from engine.devices import io_apic_82093aa as io_apic
 from engine.devices.ata_disk import AtaDisk
+from engine.devices.ata_identify import disk_serial
 from engine.devices.atapi_cdrom import AtapiCdrom
 from engine.devices.debug_ports import DebugPorts
 from engine.devices.device import Device, ResetKind
@@ -360,7 +361,9 @@ class Board:
             failed = self._image_failed(f"disk{index}")
             block = open_disk(disk.image, disk.read_only, failed)
             self._closers.append(block.close)
-            drives[disk.slot] = AtaDisk(block, activity=self._light(f"disk{index}"), refused=failed)
+            drives[disk.slot] = AtaDisk(
+                block, self._light(f"disk{index}"), failed, disk_serial(self.config.identity, disk.slot)
+            )
         for index, cdrom in enumerate(self.config.cdrom_drives):
             drive = AtapiCdrom(activity=self._light(f"cdrom{index}"))
             self._closers.append(drive.eject)
@@ -503,12 +506,18 @@ class Board:
     def insert(self, device: str, path: Path, read_only: bool) -> None:
         drive = self._removable(device)
         if isinstance(drive, FloppyDrive):
+            if drive.medium is not None and _same_file(drive.medium.path, path):
+                drive.eject()  # its own lock on the file would refuse it
             drive.insert(FloppyImage.open(path, read_only, self._image_failed(device)))
         else:
             drive.insert(CdImage.open(path, self._image_failed(device)))
 
     def eject(self, device: str) -> None:
         self._removable(device).eject()
+
+    def is_empty(self, device: str) -> bool:
+        """Also when a tray is open."""
+        return self._removable(device).medium is None
 
     def _removable(self, device: str) -> FloppyDrive | AtapiCdrom:
         cdroms = [self.ide[cdrom.slot] for cdrom in self.config.cdrom_drives]
@@ -536,3 +545,10 @@ class Board:
 def _write_all(file: BinaryIO | FileIO, data: bytes) -> None:
     with contextlib.suppress(OSError):
         file.write(data)
+
+
+def _same_file(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except OSError:
+        return False

@@ -112,6 +112,7 @@ class MachineConfig:
     kernel_command_line: str = ""
     nvram: Path | None = None  # file that keeps CMOS and Setup; None: forgotten at power-off
     debug_port: Path | None = None  # file that receives port E9h
+    identity: str = ""  # tells machines apart in what guests see of them, such as disks' serial numbers
     start_time: str = ""  # ISO 8601 for the RTC; empty: the host's local time (fixed date in instructions mode)
 
     def __post_init__(self) -> None:

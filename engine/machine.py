@@ -30,7 +30,7 @@ from engine.console.mouse import Mouse
 from engine.console.screen import Screen
 from engine.console.serial import SerialConsole
 from engine.devices.device import ResetKind
-from engine.errors import GuestFailure, MachineError
+from engine.errors import GuestFailure, MachineError, MediumError
 from engine.events import Activity, Event, FrameReady, MediumChanged, Notice, PowerChanged, PowerState
 
 Result = TypeVar("Result")
@@ -326,10 +326,17 @@ class Machine:
     def insert(self, device: str, image: Path | str, read_only: bool = False) -> None:
         """Puts a medium into a removable drive ("floppy0", "cdrom0"), while the guest runs or not.
 
-        Raises MediumError naming the file when it cannot be used; the old medium stays then.
+        The file that is in the drive already is taken out and put in again: the guest sees a change of media.
+        Raises MediumError naming the file when it cannot be used; the old medium stays then, unless it was this file.
         """
         path = Path(image)
-        self.call(lambda: self.board.insert(device, path, read_only))
+        was_empty = self.call(lambda: self.board.is_empty(device))
+        try:
+            self.call(lambda: self.board.insert(device, path, read_only))
+        except MediumError:
+            if not was_empty and self.call(lambda: self.board.is_empty(device)):
+                self.emit(MediumChanged(device, ""))
+            raise
         self.emit(MediumChanged(device, str(path)))
 
     def eject(self, device: str) -> None:

@@ -6,7 +6,6 @@ the task file.
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable
 from functools import partial
 from typing import Final
@@ -58,16 +57,19 @@ _AT_ONCE: Final = 256  # sectors that go to or come from the host together at mo
 
 class AtaDisk(IdeDevice):
     """``block`` is the disk's contents, and tells by itself when the host fails. ``refused`` hears the first time
-    that a guest writes to a disk that is read-only."""
+    that a guest writes to a disk that is read-only. ``serial``: the serial number of IDENTIFY, 20 ASCII characters at
+    most."""
 
     def __init__(
         self,
         block: BlockDevice,
         activity: Callable[[bool], None] | None = None,
         refused: Callable[[BlockError], None] | None = None,
+        serial: str = "BANCADA",
     ) -> None:
         super().__init__(activity)
         self.block = block
+        self._serial = serial
         self._refused = refused
         self.geometry = default_geometry(block.sector_count)
         self.state.heads, self.state.sectors = self.geometry[1:]
@@ -380,7 +382,6 @@ class AtaDisk(IdeDevice):
     def identify(self) -> bytes:
         """IDENTIFY DEVICE data, 512 bytes."""
         state = self.state
-        serial = f"BANCADA{zlib.crc32(str(self.block.path).encode()):010d}"
         facts = Facts(
             self.block.sector_count,
             self.geometry,
@@ -388,7 +389,7 @@ class AtaDisk(IdeDevice):
             state.sectors,
             state.multiple,
             state.write_cache,
-            serial,
+            self._serial,
             state.dma_mode,
             bool(state.task.device & DEVICE_SLAVE),
         )

@@ -5,6 +5,7 @@ Source: ATA/ATAPI-6 (T13/1410D), section 8.15; words that later standards retire
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass
 from typing import Final
 
@@ -38,6 +39,13 @@ class Facts:
     serial: str
     dma_mode: int  # as SET FEATURES chose it
     slave: bool
+
+
+def disk_serial(identity: str, slot: int) -> str:
+    """Serial number of the disk in an IDE slot (0 to 3): it follows from the machine, never from where the image lies,
+    since systems tie licences and drive letters to it. Without an identity the slot's number is all there is."""
+    number = zlib.crc32(f"{identity}/{slot}".encode()) if identity else slot
+    return f"BANCADA{number:010d}"
 
 
 def identify_disk(facts: Facts) -> bytes:

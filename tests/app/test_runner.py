@@ -342,3 +342,11 @@ def test_on_demand_runs_in_the_callers_thread(guest: Guest) -> None:
     assert runner.state is PowerState.OFF and not guest.machine.closed
     runner.stop_and_wait()
     assert guest.machine.closed and running.all_running() == []
+
+
+def test_the_machine_has_the_folders_identity_wherever_the_folder_is(guest: Guest, make_vm: MakeVm) -> None:
+    folder = make_vm()
+    runner = Runner(folder)
+    runner.start()
+    assert guest.machine.config.identity == folder.id != ""
+    runner.power_off()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 
 from engine import Machine, MachineConfig
 from engine.config import DiskConfig, FloppyConfig
-from engine.errors import MediumInUseError
+from engine.errors import MediumError, MediumInUseError
 from engine.events import Event, MediumChanged, Notice, PowerChanged, PowerState
 from tests.engine.disks.host_faults import HostFaults
 
@@ -192,3 +193,27 @@ def test_an_image_in_use_by_another_machine_is_named(desk: Desk) -> None:
         with pytest.raises(MediumInUseError, match="Another virtual machine is using this image") as caught:
             Machine(config)
         assert caught.value.file in (desk.floppy, desk.disk)
+
+
+def test_the_file_that_is_in_the_drive_can_be_put_in_again(desk: Desk, tmp_path: Path) -> None:
+    desk.boot()
+    drive = desk.machine.board.floppies[0]
+    drive.changed = False
+    first = drive.medium
+    other_name = tmp_path / "link.img"
+    other_name.symlink_to(desk.floppy)
+    for name in (desk.floppy, other_name):
+        desk.machine.insert("floppy0", name)
+        assert drive.changed, "the guest sees the disk change line"
+        assert drive.medium is not first and not drive.write_protected
+        assert desk.events[-1] == MediumChanged("floppy0", str(name))
+        drive.changed = False
+
+
+def test_a_file_that_became_unusable_in_the_drive_leaves_it_empty(desk: Desk) -> None:
+    desk.boot()
+    os.truncate(desk.floppy, 0)
+    with pytest.raises(MediumError, match="The image is empty"):
+        desk.machine.insert("floppy0", desk.floppy)
+    assert desk.machine.board.floppies[0].medium is None
+    assert desk.events[-1] == MediumChanged("floppy0", "")

@@ -200,3 +200,24 @@ def test_a_cd_can_be_read_by_a_guest(make: Make) -> None:
     if bus.port_read(0x177, 1) & 0x01:
         pytest.fail("the disc that the machine started with is no news")
     assert b"".join(bus.port_read(0x170, 4).to_bytes(4, "little") for _ in range(512)) == block(5)
+
+
+def test_the_cd_that_is_in_the_drive_can_be_put_in_again(make: Make, tmp_path: Path) -> None:
+    vm = make()
+    vm.power_on()
+    vm.run_for(5)
+    path = make_cd(tmp_path / "again.iso", 20)
+    bus = vm.board.bus
+
+    def test_unit_ready() -> int:
+        bus.port_write(0x175, 0x08, 1)
+        bus.port_write(0x177, 0xA0, 1)
+        for _ in range(6):
+            bus.port_write(0x170, 0, 2)
+        return bus.port_read(0x171, 1) >> 4 if bus.port_read(0x177, 1) & 0x01 else 0
+
+    for _ in range(2):
+        vm.insert("cdrom0", path)
+        senses = [test_unit_ready() for _ in range(4)]
+        assert 6 in senses, "unit attention: the medium may have changed"
+        assert senses[-1] == 0, "and then it is ready"

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from engine.config import MachineConfig
 from engine.devices.ata_disk import AtaDisk
 from engine.devices.device import ResetKind
+from engine.machine import Machine
 from tests.engine.devices.ide_rig import (
     ABRT,
     ASKING,
@@ -23,6 +25,7 @@ from tests.engine.devices.ide_rig import (
     SRST,
     DiskRig,
     IdeRig,
+    make_disk,
     sector,
 )
 
@@ -555,3 +558,17 @@ def test_every_way_to_read_gives_the_same(rig: DiskRig, piece: int) -> None:
     ]
     for way in ways:
         assert read_start(rig, way, piece) == start
+
+
+@pytest.mark.parametrize("identity", ["", "9f0c7f3e-3f0e-4c57-a6a5-0e4b6f5b2d11"])
+def test_serial_numbers_follow_from_the_machine_and_not_from_the_path(tmp_path: Path, identity: str) -> None:
+    def serials(folder: Path, identity: str) -> list[bytes]:
+        folder.mkdir()
+        disks = [make_disk(folder / f"disk{index}.img", 2016) for index in range(2)]
+        with Machine(MachineConfig(identity=identity, disks=disks), free_running=False) as vm:
+            drives = [drive for drive in vm.board.ide if isinstance(drive, AtaDisk)]
+            return [drive.identify()[20:40] for drive in drives]
+
+    here, moved = serials(tmp_path / "here", identity), serials(tmp_path / "elsewhere", identity)
+    assert here == moved and len(set(here)) == 2, "two disks of a machine are told apart"
+    assert serials(tmp_path / "other", "another machine") != here
