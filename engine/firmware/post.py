@@ -31,8 +31,8 @@ from engine.firmware.video_text import TextOutput
 KEY_F2: Final = 0x3C00
 KEY_DELETE: Final = (0x5300, 0x53E0)
 KEY_ESCAPE: Final = 0x011B
-_MEMORY_NS: Final = 350 * MILLISECOND_NS  # the count runs this long
-_KEYS_NS: Final = 750 * MILLISECOND_NS  # from the start until the boot
+_MEMORY_NS: Final = 250 * MILLISECOND_NS  # the count runs this long
+_KEYS_NS: Final = 550 * MILLISECOND_NS  # from the start until the boot
 _QUICK_NS: Final = 300 * MILLISECOND_NS
 _MEMORY_ROW: Final = 4
 _HINT_ROW: Final = 24

@@ -182,7 +182,8 @@ class ConsoleWidget(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:
         spot, ratio, changed = self._placement, self._ratio, event.rect()
         painter = QPainter(self)
-        if ratio == 1 and not self._dimmed and spot.contains(*changed.getRect()):
+        inside = spot.contains(changed.x(), changed.y(), changed.width(), changed.height())
+        if inside and ratio == 1 and not self._dimmed:
             # What a running guest draws: nothing but rows of its picture.
             painter.drawImage(changed.topLeft(), self._picture.scaled, changed.translated(-spot.x, -spot.y))
             return
@@ -191,16 +192,16 @@ class ConsoleWidget(QWidget):
             painter.fillRect(event.rect(), ground)
             return
         target = QRectF(spot.x / ratio, spot.y / ratio, spot.width / ratio, spot.height / ratio)
-        inside = event.rect().intersected(target.toAlignedRect())
-        if inside != event.rect():
+        seen = event.rect().intersected(target.toAlignedRect())
+        if seen != event.rect():
             painter.fillRect(event.rect(), ground)
-        if inside.isEmpty():
+        if seen.isEmpty():
             return
-        painter.setClipRect(inside)
+        painter.setClipRect(seen)
         image = self._picture.scaled
         painter.drawImage(target, image, QRectF(image.rect()))
         if self._dimmed:
-            painter.fillRect(inside, _DIMMED)
+            painter.fillRect(seen, _DIMMED)
             painter.setClipRect(event.rect())
             self._paint_pause_mark(painter)
 
