@@ -265,7 +265,7 @@ class Vga:
         in_place = self._place[0]
         if in_place:
             self.svga.forget_cursor()
-        if in_place or not moved and not self.svga.cursor_shown:
+        if in_place or (not moved and not self.svga.cursor_shown):
             return self._converter.convert(cursor_visible, blink_visible)
         pixels = self._pixels()
         bare = self.svga.take_cursor_off(pixels)

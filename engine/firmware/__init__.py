@@ -17,6 +17,7 @@ Frame
     guest_memory        memory as real-mode code sees it
     bios_data_area      names in segment 40h and the EBDA
     memory_map          the address map of E820h
+    memory_types        which addresses are cached: MTRRs
     settings            what Setup keeps in CMOS, and the PC/AT's CMOS bytes
     chipset_init        chips, vectors and data area at power-on
     system_tables       puts the tables below into the ROM at E0000h

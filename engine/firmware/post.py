@@ -12,6 +12,7 @@ from typing import Final
 
 from engine.clock import MILLISECOND_NS, SECOND_NS
 from engine.firmware import bios_data_area as bda
+from engine.firmware import memory_types
 from engine.firmware.board import FirmwareBoard
 from engine.firmware.boot_menu import BootMenu
 from engine.firmware.call import IF, Call
@@ -104,6 +105,8 @@ class PowerOnSelfTest:
             self.state.phase = Phase.START  # for the next jump to the reset entry
             self._video.set_mode(3)
             self._board.set_a20(self._settings.values.a20)
+            _, features, _ = self._board.cpu_identification
+            self._guest.write(memory_types.LIST, memory_types.register_list(features))
             call.flags |= IF
         else:
             call.wait()

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from engine.console.rom_fonts import rom_font
+from engine.firmware import memory_types
 from engine.firmware.assembler import Assembler
 from engine.firmware.mailbox_layout import (
     FRAME_BYTES,
@@ -528,6 +529,7 @@ def _start(asm: Assembler) -> None:
     asm.move("ss", "ax")
     asm.mov("sp", POST_STACK)
     _call_service(asm, "post_service")
+    _write_registers(asm)
     asm.op("sti")
     asm.int_(0x19)
     asm.jmp("start")
@@ -548,6 +550,21 @@ def _start(asm: Assembler) -> None:
     asm.label("resume_retf")
     asm.emit("0FB2266704")
     asm.op("retf")
+
+
+def _write_registers(asm: Assembler) -> None:
+    """The model-specific registers that POST wants (``memory_types``); DS is 0."""
+    asm.mov("si", memory_types.LIST)
+    asm.label("next_register")
+    asm.emit("668B0C")  # MOV ECX, [SI]
+    asm.emit("6685C9")  # TEST ECX, ECX
+    asm.jump_if("z", "registers_written")
+    asm.emit("668B4404")  # MOV EAX, [SI + 4]
+    asm.emit("668B5408")  # MOV EDX, [SI + 8]
+    asm.emit("0F30")  # WRMSR
+    asm.alu("add", "si", 12)
+    asm.jmp("next_register")
+    asm.label("registers_written")
 
 
 def _enter_protected(asm: Assembler) -> None:

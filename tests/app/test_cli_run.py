@@ -248,7 +248,7 @@ def test_options_change_a_named_machine_for_this_run(guest: Guest, make_vm: Make
     assert config.floppy_drives == (FloppyConfig(drive="1.2M"),)
     assert folder.settings_file.read_bytes() == before
     assert headless(folder.path, "--sleep", "0") == 0
-    assert guest.machine.config == folder.settings.machine
+    assert guest.machine.config == folder.settings.machine.replace(identity=folder.id)
 
 
 def test_an_unknown_machine(guest: Guest, make_vm: MakeVm, capsys: Output) -> None:

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from engine.config import MachineConfig
-from engine.errors import GuestFailure, MediumError
 from engine.devices.vga_frame import Frame
+from engine.errors import GuestFailure, MediumError
 from engine.events import Activity, Event, FrameReady, MediumChanged, Notice, PowerChanged, PowerState
 
 MAX_WIDTH, MAX_HEIGHT = 2560, 1600

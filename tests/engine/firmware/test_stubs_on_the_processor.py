@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
 import pytest
 
 from engine import Machine, MachineConfig
+from engine.config import DEFAULT_CPU_MODEL
 from engine.events import PowerState
 
 _END = "b0a5 e6e9 fa f4"  # out E9h, A5h; cli; hlt
 
 
-def run(tmp_path: Path, code: str, seconds: float = 3.0, disk: bool = False) -> Machine:
+def run(
+    tmp_path: Path, code: str, seconds: float = 3.0, disk: bool = False, cpu_model: str = DEFAULT_CPU_MODEL
+) -> Machine:
     """Boots a floppy whose boot sector is ``code``; returns the machine afterwards, still open."""
     sector = bytes.fromhex("".join((code + _END).split()))
     assert len(sector) <= 510
@@ -28,7 +32,9 @@ def run(tmp_path: Path, code: str, seconds: float = 3.0, disk: bool = False) -> 
         path = tmp_path / "disk.img"
         path.write_bytes(b"".join(number.to_bytes(2, "little") * 256 for number in range(2016)))
         disks.append(path)
-    machine = Machine(MachineConfig(memory_mb=4, clock="instructions", floppies=[floppy], disks=disks))
+    machine = Machine(
+        MachineConfig(memory_mb=4, clock="instructions", floppies=[floppy], disks=disks, cpu_model=cpu_model)
+    )
     machine.power_on()
     machine.run_for(seconds)
     return machine
@@ -201,3 +207,36 @@ def test_an_idle_prompt_costs_next_to_nothing(tmp_path: Path) -> None:
         before = vm.cpu.retired
         vm.run_for(10.0)
         assert vm.cpu.retired - before < 0.01 * 10.0 * 100_000_000
+
+
+def memory_registers(tmp_path: Path, model: str) -> dict[int, int]:
+    """CR0 (as number 0) and MTRRs as the boot sector finds them: it stores ECX, EAX, EDX of each to 0:6000h."""
+    registers = (0x2FF, 0x250, 0x258, 0x259, 0x268, 0x26F, 0x200, 0x201, 0x202, 0x203)
+    code = "31c0 8ed8 8ec0 bf0060 fc 66b800000000 66ab 0f20c0 66ab 6631c0 66ab"
+    if model != "486":
+        for register in registers:
+            code += f" 66b9{register.to_bytes(4, 'little').hex()} 6689c8 66ab 0f32 66ab 6689d0 66ab"
+    code += " 66b8ffffffff 66ab fa f4"
+    with run(tmp_path, code, cpu_model=model) as vm:
+        data = bytes(vm.memory[0x6000:0x6100])
+    found = {}
+    for at in range(0, len(data), 12):
+        number, value = struct.unpack_from("<IQ", data, at)
+        if number == 0xFFFFFFFF:
+            break
+        found[number] = value
+    return found
+
+
+@pytest.mark.parametrize("model", ["486", "pentium-iii", "pentium-4"])
+def test_post_leaves_the_caches_on_and_says_what_may_be_cached(tmp_path: Path, model: str) -> None:
+    found = memory_registers(tmp_path, model)
+    assert not found[0] & 0x60000000  # CD, NW
+    if model == "486":
+        assert list(found) == [0]
+        return
+    assert found[0x2FF] == 0xC06  # enabled, with fixed ranges; else write-back
+    assert found[0x250] == found[0x258] == 0x0606060606060606
+    assert found[0x259] == 0 and found[0x268] == found[0x26F] == 0x0505050505050505
+    assert (found[0x200], found[0x201]) == (0xE0000000, 0xE0000800)  # PCI devices: uncached
+    assert (found[0x202], found[0x203]) == (0, 0)

@@ -83,9 +83,7 @@ def test_nothing_is_painted_while_nothing_changes(console: WatchedConsole, qtbot
     assert console.painted == []
 
 
-def test_rows_of_many_frames_are_painted_at_once(
-    console: WatchedConsole, machine: FakeMachine, qtbot: QtBot
-) -> None:
+def test_rows_of_many_frames_are_painted_at_once(console: WatchedConsole, machine: FakeMachine, qtbot: QtBot) -> None:
     qtbot.wait(40)
     console.painted.clear()
     for row in range(100):
