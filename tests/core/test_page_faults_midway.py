@@ -4,7 +4,23 @@ from __future__ import annotations
 
 import pytest
 
-from tests.core.protected_rig import CODE, CODE3, DATA3, GDT, IOPL3, PF, SCRATCH, ProtectedRig
+from tests.core.protected_rig import (
+    CODE,
+    CODE3,
+    DATA3,
+    FIRST_FREE,
+    GDT,
+    INNER_STACK,
+    IOPL3,
+    PF,
+    SCRATCH,
+    TSS,
+    ProtectedRig,
+    descriptor,
+    far_call,
+    gate,
+    push,
+)
 
 PAGING = 0x80010011
 HOLE, PAGE = 0x401000, 0x402000  # a missing page, and a present one behind it
@@ -96,3 +112,55 @@ def test_code_changed_through_another_linear_address_is_seen(rig: ProtectedRig) 
     code = call * 3 + b"\x88\xc3" + b"\xc6\x05\x01\x20\x40\x00\x02" + call  # mov bl, al; mov byte [402001h], 2
     stop = rig.run(code, cr0=PAGING, eax=0, ebx=0, esi=0x404000)
     assert (stop.vector, stop["ebx"], stop["eax"]) == (None, 1, 2)
+
+
+CODE1, DATA1, TO_RING_1 = FIRST_FREE | 1, (FIRST_FREE + 8) | 1, FIRST_FREE + 16
+RING_1_ENTRY = SCRATCH + 0x400
+
+
+@pytest.fixture
+def ring_1(rig: ProtectedRig) -> ProtectedRig:
+    """Ring 1 has its stack just above a hole; a call gate with a parameter and interrupt 30h lead there."""
+    rig.describe(CODE1, descriptor(0, 0xFFFFF, 0xBB))
+    rig.describe(DATA1, descriptor(0, 0xFFFFF, 0xB3))
+    rig.describe(TO_RING_1, gate(CODE1, RING_1_ENTRY, 0xEC, 1))
+    rig.gate(0x30, gate(CODE1, RING_1_ENTRY, 0xEE))
+    rig.write32(TSS + 12, PAGE + 8, DATA1)
+    rig.memory.write(RING_1_ENTRY, b"\x0f\x0b")  # UD2 shows that ring 1 was reached
+    return rig
+
+
+@pytest.mark.parametrize("transfer", [far_call(TO_RING_1 | 3), b"\xcd\x30"], ids=["call gate", "interrupt gate"])
+def test_a_missing_inner_stack_leaves_the_caller_as_it_was(ring_1: ProtectedRig, transfer: bytes) -> None:
+    marked = bytes(range(1, 129))
+    ring_1.memory.write(PAGE - 128, marked)
+    outer = PAGE + 0x800
+    code = push(0x1234) + transfer
+    stop = ring_1.run(code, **USER, **(START | {"esp": outer}))
+    # Pushes of the new level are a supervisor's, and begin above the hole.
+    assert (stop.vector, stop.error) == (PF, 2) and HOLE <= stop["cr2"] < PAGE
+    assert stop.frame[:2] == [CODE + len(code) - len(transfer), CODE3]
+    assert stop.frame[3:5] == [outer - 4, DATA3]
+    assert {name: stop[name] for name in START} == START
+    assert ring_1.memory.read(PAGE - 128, 128) == marked
+    # With the page there, it goes through when done again.
+    ring_1.map_pages([0x400007, 0x401007, 0x402007])
+    again = ring_1.run(code, **USER, **(START | {"esp": outer}))
+    assert again.vector == 6 and again.frame[:2] == [RING_1_ENTRY, CODE1]
+
+
+def test_a_missing_stack_of_the_fault_handler_itself_shuts_the_processor_down(rig: ProtectedRig) -> None:
+    """The fault's own frame faults, so does the double fault's (SDM vol. 3, 6.15, interrupt 8)."""
+    rig.write32(TSS + 4, PAGE)
+    rig.gate(0x30, gate(0x08, RING_1_ENTRY, 0xEE))
+    stop = rig.run(b"\xcd\x30", **USER, **(START | {"esp": PAGE + 0x800}))
+    assert stop.exit == "shutdown"
+    rig.write32(TSS + 4, INNER_STACK)
+
+
+def test_an_external_interrupt_that_meets_a_missing_stack_is_a_page_fault(ring_1: ProtectedRig) -> None:
+    ring_1.gate(0x40, gate(CODE1, RING_1_ENTRY, 0x8E))
+    ring_1.cpu.set_intr(True)
+    stop = ring_1.run(b"\x90\x90", **(USER | START | {"esp": PAGE + 0x800, "eflags": 0x202 | IOPL3}))
+    assert (stop.vector, stop.error) == (PF, 2)
+    assert stop.frame[:2] == [CODE, CODE3] and stop.frame[2] & 0x200

@@ -391,6 +391,30 @@ def test_single_step_traps_after_each_instruction(rig: ProtectedRig) -> None:
     assert not stop["eflags"] & TF
 
 
+@pytest.mark.parametrize("code", [b"\xf3\xa4", b"\xf3\xaa"], ids=["movs", "stos"])
+def test_single_step_traps_between_iterations(rig: ProtectedRig, code: bytes) -> None:
+    set_up = push(TF | 2) + b"\x9d"
+    stop = rig.run(set_up + code, ecx=3, esi=SCRATCH, edi=SCRATCH + 0x100)
+    assert (stop.vector, stop.frame[0], stop["ecx"]) == (1, CODE + len(set_up), 2)
+    stop = rig.run(set_up + code, ecx=1, esi=SCRATCH, edi=SCRATCH + 0x100)
+    assert (stop.vector, stop.frame[0], stop["ecx"]) == (1, CODE + len(set_up + code), 0)
+
+
+def test_single_step_waits_behind_a_load_of_ss(rig: ProtectedRig) -> None:
+    set_up = push(TF | 2) + b"\x9d"
+    stop = rig.run(set_up + b"\x8e\xd0\x90\x90", eax=DATA0)
+    assert (stop.vector, stop.frame[0]) == (1, CODE + len(set_up) + 3)
+
+
+def test_single_step_does_not_enter_a_handler(rig: ProtectedRig) -> None:
+    """INT n clears TF before the handler begins; IRET brings it back, and the trap comes one instruction later."""
+    rig.memory.write(SCRATCH + 0x400, b"\x43\xcf")  # inc ebx; iretd
+    rig.gate(0x30, gate(CODE0, SCRATCH + 0x400, 0x8E))
+    set_up = push(TF | 2) + b"\x9d"
+    stop = rig.run(set_up + b"\xcd\x30\x90\x90", ebx=0)
+    assert (stop.vector, stop["ebx"], stop.frame[0]) == (1, 1, CODE + len(set_up) + 3)
+
+
 def test_mov_ss_holds_interrupts_off_for_one_instruction(rig: ProtectedRig) -> None:
     rig.cpu.set_intr(True)
     stop = rig.run(b"\xfa" + mov_eax(DATA0) + b"\xfb" + load("ss") + b"\x40\x40")  # cli .. sti; mov ss, ax; inc; inc

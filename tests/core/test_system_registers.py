@@ -221,6 +221,11 @@ def test_data_breakpoints_trap_after_the_instruction(
         assert stop["dr6"] & 0xF == 8
 
 
+def test_a_data_breakpoint_stops_a_repeated_instruction_behind_its_iteration(rig: ProtectedRig) -> None:
+    stop = rig.run(b"\xf3\xaa", ecx=9, edi=SCRATCH, **break_on(1, SCRATCH + 3, 1, 0))
+    assert (stop.vector, stop["ecx"], stop["edi"], stop.frame[0]) == (DB, 5, SCRATCH + 4, CODE)
+
+
 def test_breakpoints_set_by_the_program_itself(rig: ProtectedRig) -> None:
     store = b"\xa3" + struct.pack("<I", SCRATCH)
     set_up = mov_eax(SCRATCH) + b"\x0f\x23\xc0" + mov_eax(0xD0002) + b"\x0f\x23\xf8"
