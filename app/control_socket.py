@@ -158,7 +158,10 @@ def _status(runner: Runner, request: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _stop(runner: Runner, request: Mapping[str, Any]) -> dict[str, Any]:
-    runner.power_off()
+    if request.get("hard", False):
+        runner.power_off()
+    else:
+        runner.press_power_button()
     return {"state": runner.state.value}
 
 

@@ -16,7 +16,8 @@ class Action(Enum):
     PAUSE = "pause"
     RESUME = "resume"
     RESET = "reset"
-    POWER_OFF = "stop"
+    SHUT_DOWN = "stop"  # the power button: the guest decides
+    POWER_OFF = "stop --hard"
     SEND_KEYS = "type"
     CHANGE_MEDIA = "insert"
     SCREENSHOT = "screenshot"
@@ -27,7 +28,9 @@ _LOOK: Final = {Action.CHANGE_MEDIA, Action.SCREENSHOT}
 
 ALLOWED: Final[dict[PowerState, frozenset[Action]]] = {
     PowerState.OFF: frozenset({Action.START, Action.CHANGE_MEDIA, Action.CHANGE_SETTINGS}),
-    PowerState.RUNNING: frozenset({Action.PAUSE, Action.RESET, Action.POWER_OFF, Action.SEND_KEYS} | _LOOK),
+    PowerState.RUNNING: frozenset(
+        {Action.PAUSE, Action.RESET, Action.SHUT_DOWN, Action.POWER_OFF, Action.SEND_KEYS} | _LOOK
+    ),
     PowerState.PAUSED: frozenset({Action.RESUME, Action.RESET, Action.POWER_OFF} | _LOOK),
     PowerState.CRASHED: frozenset({Action.RESET, Action.POWER_OFF, Action.SCREENSHOT}),
 }

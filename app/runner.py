@@ -187,6 +187,16 @@ class Runner:
             self._on().reset()
             self.failure = None
 
+    def press_power_button(self) -> None:
+        """A guest with power management shuts down in its own time, or does something else; any other is off."""
+        with self._orders:
+            self._check(Action.SHUT_DOWN)
+            machine = self._on()
+            if machine.hears_power_button:
+                machine.press_power_button()
+            else:
+                self.stop_and_wait()
+
     def power_off(self) -> None:
         """Pulls the plug; what the guest wrote is on the host's disk and every file is closed afterwards."""
         with self._orders:

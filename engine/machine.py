@@ -98,6 +98,11 @@ class Machine:
         self._order(PowerState.OFF, "powered off")
         self.board.flush()
 
+    @property
+    def hears_power_button(self) -> bool:
+        """Whether the guest has taken power management over (ACPI) and wants to know of the power button."""
+        return self.board.power_management.watches_power_button
+
     def press_power_button(self) -> None:
         """The button on the case: a guest with ACPI hears of it and shuts down in its own time; without ACPI it is
         the plug. Raises MachineError when the machine does not run."""

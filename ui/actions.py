@@ -44,6 +44,7 @@ class Actions:
     start_setup: QAction
     pause: QAction
     reset: QAction
+    shut_down: QAction
     power_off: QAction
     grab: QAction
     ctrl_alt_delete: QAction
@@ -108,6 +109,12 @@ def make_actions(window: QMainWindow) -> Actions:
         start_setup=make(_tr("Start into S&etup"), "", "options", _tr("Power on and open the firmware's settings")),
         pause=make(_tr("&Pause"), "Ctrl+J", "pause", _tr("Stop the machine's time, or let it go on"), True),
         reset=make(_tr("&Reset"), "Ctrl+R", "reset", _tr("Press the reset button")),
+        shut_down=make(
+            _tr("S&hut down guest"),
+            "",
+            "power-button",
+            _tr("Press the power button: a system with ACPI shuts down, any other is switched off"),
+        ),
         power_off=make(_tr("Power &off"), "Ctrl+E", "power-off", _tr("Pull the plug")),
         grab=make(_tr("&Grab keyboard and mouse"), "Ctrl+G", "keyboard"),
         ctrl_alt_delete=make(_tr("Send Ctrl+Alt+&Del"), "", "ctrl-alt-del"),
@@ -176,7 +183,7 @@ def fill_menus(window: QMainWindow, actions: Actions, removable: QMenu) -> QMenu
     machine = bar.addMenu(_tr("&Machine"))
     power = QMenu(_tr("&Power"), machine)
     theme.set_icon(power, "power-off")
-    add(power, a.start, a.start_setup, None, a.pause, a.reset, a.power_off)
+    add(power, a.start, a.start_setup, None, a.pause, a.reset, None, a.shut_down, a.power_off)
     add(machine, power, removable, None, a.grab, a.ctrl_alt_delete, a.screenshot, None, a.open_folder, a.settings)
     tabs = bar.addMenu(_tr("&Tabs"))
     add(bar.addMenu(_tr("&Help")), a.keys, a.about)
@@ -193,7 +200,7 @@ def fill_toolbar(window: QMainWindow, actions: Actions) -> QToolBar:
     a = actions
     with_text = (a.new, a.start)
     for item in (
-        a.library, a.new, None, a.start, a.pause, a.reset, a.power_off, None, a.ctrl_alt_delete, a.screenshot,
+        a.library, a.new, None, a.start, a.pause, a.reset, a.shut_down, a.power_off, None, a.ctrl_alt_delete, a.screenshot,
         a.paste, None, a.console_view, a.performance, a.full_screen, None, a.settings,
     ):  # fmt: skip
         if item is None:

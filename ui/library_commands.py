@@ -152,7 +152,15 @@ class LibraryCommands(QObject):
         self.update()
         menu = QMenu(self.window)
         if session is not None:
-            for action in (actions.start, actions.pause, actions.reset, actions.power_off, None, actions.settings):
+            for action in (
+                actions.start,
+                actions.pause,
+                actions.reset,
+                actions.shut_down,
+                actions.power_off,
+                None,
+                actions.settings,
+            ):
                 if action is None:
                     menu.addSeparator()
                 else:

@@ -45,6 +45,7 @@ class MachineCommands(QObject):
             (actions.start_setup, self.start_into_setup),
             (actions.pause, self.pause_or_resume),
             (actions.reset, self.reset),
+            (actions.shut_down, self.shut_down),
             (actions.power_off, self.power_off),
             (actions.grab, self.grab),
             (actions.ctrl_alt_delete, self.send_ctrl_alt_delete),
@@ -87,6 +88,7 @@ class MachineCommands(QObject):
         actions.pause.setChecked(paused)
         actions.pause.setText(self.tr("Resu&me") if paused else self.tr("&Pause"))
         actions.reset.setEnabled(can(Action.RESET))
+        actions.shut_down.setEnabled(can(Action.SHUT_DOWN))
         actions.power_off.setEnabled(can(Action.POWER_OFF))
         for action in (actions.grab, actions.full_screen, actions.console_view):
             action.setEnabled(on)
@@ -163,6 +165,14 @@ class MachineCommands(QObject):
             and (not session.is_on or close_question.may_reset(self.window, self.book, session.name))
         ):
             session.reset()
+
+    def shut_down(self) -> None:
+        """The power button. A guest that takes no notice of it (DOS) is gone at once: this is asked first."""
+        session = self.window.session
+        if session is None or not session.allows(Action.SHUT_DOWN):
+            return
+        if session.hears_power_button or close_question.may_power_off(self.window, self.book, session.name):
+            session.shut_down()
 
     def power_off(self) -> None:
         session = self.window.session

@@ -122,6 +122,12 @@ class VmSession(QObject):
             return False
         return action in self.runner.allowed or (action is Action.START and self._state is PowerState.CRASHED)
 
+    @property
+    def hears_power_button(self) -> bool:
+        """Whether the guest has taken power management over, so that the button asks it."""
+        machine = self.machine
+        return machine is not None and bool(machine.hears_power_button)
+
     # -- Orders ----------------------------------------------------------------------------------------------
 
     def start(self) -> None:
@@ -140,6 +146,11 @@ class VmSession(QObject):
 
     def reset(self) -> None:
         self._do(self.tr("Resetting…"), self.tr("“{name}” could not be reset"), self.runner.reset)
+
+    def shut_down(self) -> None:
+        """Presses the power button; what comes of it is the guest's decision."""
+        headline = self.tr("“{name}” could not be asked to shut down")
+        self._do(self.tr("Asking the guest to shut down…"), headline, self.runner.press_power_button)
 
     def power_off(self, done: Callable[[], None] | None = None) -> None:
         headline = self.tr("“{name}” could not be powered off")

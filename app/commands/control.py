@@ -25,6 +25,7 @@ from engine.errors import HostResourceError, MachineError
 GROUP: Final = "Running machines"
 START_S: Final = 30.0  # a machine that is started in the background must answer within
 STOP_S: Final = 30.0
+SHUT_DOWN_S: Final = 60.0
 _POLL_S: Final = 0.05
 
 
@@ -90,25 +91,40 @@ def _answers(entry: LibraryEntry) -> bool:
 
 def stop(parser: Parser, arguments: Sequence[str]) -> int:
     parser.description = (
-        "Switch a machine off. What its guest wrote is on the host's disk afterwards. The guest is not asked: this PC has "
-        "a plain power switch, so shut its system down first if it has a way to."
+        "Press a machine's power button and wait until it is off. A guest with power management (ACPI) shuts down in its "
+        "own time; any other is switched off at once. What it wrote is on the host's disk afterwards."
     )
     parser.add_argument("name", metavar="NAME", help="a machine's name, id or folder")
-    parser.add_argument("--hard", action="store_true", help="do not ask the guest (there is no other way yet)")
+    parser.add_argument("--hard", action="store_true", help="pull the plug: the guest is not asked")
+    parser.add_argument(
+        "--timeout", type=seconds, default=SHUT_DOWN_S, metavar="S", help=f"how long it may take, {SHUT_DOWN_S:g}"
+    )
     options = parser.parse(arguments)
     entry = Library().find(options.name)
     if entry.folder.holder() is None:
         raise MachineError(f"“{entry.name}” is not running.")
     try:
-        ask(entry.folder.control_socket, "stop", timeout=STOP_S)
+        ask(entry.folder.control_socket, "stop", timeout=STOP_S, hard=options.hard)
     except NotRunningError:
         # The process may have ended before its answer came through: then all is well.
-        deadline = time.monotonic() + 2.0
-        while entry.folder.holder() is not None:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(_POLL_S)
+        if not _is_off(entry, 2.0):
+            raise
+    if not options.hard and not _is_off(entry, options.timeout):
+        raise MachineError(
+            f"“{entry.name}” is still on {options.timeout:g} s after its power button was pressed. Look at its screen; "
+            f"“bancada stop --hard” pulls the plug."
+        )
     return DONE
+
+
+def _is_off(entry: LibraryEntry, within_s: float) -> bool:
+    """Whether the machine gets off within so many seconds."""
+    deadline = time.monotonic() + within_s
+    while entry.folder.holder() is not None:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(_POLL_S)
+    return True
 
 
 def _order(verb: str) -> Callable[[Parser, Sequence[str]], int]:
@@ -223,7 +239,7 @@ def _tell(name: str, command: str, **arguments: Any) -> dict[str, Any]:
 
 COMMANDS = (
     Command("start", GROUP, "start a machine in the background, or with a window", start),
-    Command("stop", GROUP, "switch a machine off", stop),
+    Command("stop", GROUP, "press a machine's power button, or pull its plug", stop),
     Command("pause", GROUP, "stop a machine's time", _order("pause")),
     Command("resume", GROUP, "let a paused machine go on", _order("resume")),
     Command("reset", GROUP, "press a machine's reset button", _order("reset")),

@@ -29,6 +29,7 @@ class Guest:
     banner: str = "A:\\>"
     answers: dict[str, str | Callable[[FakeMachine], None]] = field(default_factory=dict)
     at_power_on: Callable[[FakeMachine], None] | None = None
+    at_power_button: Callable[[FakeMachine], None] | None = None  # None: no power management
     refuses: BaseException | None = None  # raised by the constructor
     machines: list[FakeMachine] = field(default_factory=list)
 
@@ -156,6 +157,17 @@ class FakeMachine:
     def power_off(self) -> None:
         self.call(lambda: self.set_state(PowerState.OFF, "powered off"))
         self.flush()
+
+    @property
+    def hears_power_button(self) -> bool:
+        return self.guest.at_power_button is not None
+
+    def press_power_button(self) -> None:
+        if self.guest.at_power_button is None:
+            self.power_off()
+        else:
+            action = self.guest.at_power_button
+            self.post(lambda: action(self))
 
     def pause(self) -> None:
         if self.state is PowerState.RUNNING:

@@ -287,6 +287,27 @@ def test_orders(bancada: Bancada, running: Runner) -> None:
         assert bancada(command, "DOS")[0] == 1
 
 
+def test_stop_presses_the_power_button_and_waits_for_the_guest(bancada: Bancada, running: Runner, guest: Guest) -> None:
+    pressed = []
+    guest.at_power_button = lambda machine: pressed.append(machine)
+    status, _, err = bancada("stop", "DOS", "--timeout", "0.2")
+    assert status == 1 and "“DOS” is still on 0.2 s after its power button was pressed" in err and "--hard" in err
+    assert len(pressed) == 1 and running.state is PowerState.RUNNING
+    guest.at_power_button = FakeMachine.switch_off
+    assert bancada("stop", "DOS") == (0, "", "") and running.state is PowerState.OFF
+
+
+def test_stop_is_the_plug_for_a_guest_without_power_management(bancada: Bancada, running: Runner) -> None:
+    assert bancada("stop", "DOS") == (0, "", "") and running.state is PowerState.OFF
+
+
+def test_a_paused_machine_has_no_power_button(bancada: Bancada, running: Runner) -> None:
+    bancada("pause", "DOS")
+    status, _, err = bancada("stop", "DOS")
+    assert status == 1 and "“stop” is not possible now. Possible: resume, reset, stop --hard" in err
+    assert bancada("stop", "DOS", "--hard")[0] == 0
+
+
 def test_keyboard_and_screen(bancada: Bancada, running: Runner, guest: Guest, tmp_path: Path) -> None:
     assert bancada("type", "DOS", "ver\\n") == (0, "", "")
     assert bancada("key", "DOS", "ctrl+c")[0] == 0

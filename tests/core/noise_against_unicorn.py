@@ -200,11 +200,14 @@ class Theirs:
 
     def begin(self, values: dict[str, int]) -> None:
         names = self._names
-        for name in ("cs", "ds", "es", "ss", "fs", "gs"):
-            self.uc.reg_write(getattr(names, f"UC_X86_REG_{name.upper()}"), values[name])
         for number, name in zip(self._ids, REGISTERS, strict=True):
             self.uc.reg_write(number, values[name])
         self.uc.reg_write(names.UC_X86_REG_EFLAGS, values["eflags"])
+
+    def begin_stream(self, values: dict[str, int]) -> None:
+        """The tables are in place: segment registers are loaded from them."""
+        for name in ("cs", "ds", "es", "ss", "fs", "gs"):
+            self.uc.reg_write(getattr(self._names, f"UC_X86_REG_{name.upper()}"), values[name])
 
     def step(self, linear: int) -> bool:
         """Executes the instruction at ``linear``; whether it went through."""
@@ -271,6 +274,7 @@ class Comparison:
             self._copy_tables()
             values = self._fresh()
             self._ours.begin(values)
+            self._theirs.begin_stream(values)
             for _ in range(24):
                 if not self._one():
                     break

@@ -121,6 +121,8 @@ class FakeMachine:
         self.screen = FakeScreen(self)
         self.media: dict[str, str] = {}
         self.resets = 0
+        self.power_buttons = 0
+        self.hears_power_button = False
         self.closed = False
         self.instructions = 0
 
@@ -132,6 +134,9 @@ class FakeMachine:
 
     def power_off(self) -> None:
         self._go(PowerState.OFF, "powered off")
+
+    def press_power_button(self) -> None:
+        self.power_buttons += 1
 
     def pause(self) -> None:
         self._go(PowerState.PAUSED, "paused")

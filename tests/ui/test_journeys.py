@@ -272,6 +272,25 @@ def test_power_off_asks_names_the_machine_and_can_be_silenced(
     qtbot.waitUntil(lambda: session.state is PowerState.OFF and not session.busy)
 
 
+def test_shut_down_presses_the_power_button(
+    shell: Shell, machines: list[FakeMachine], started: Start, robot: Robot, qtbot: QtBot
+) -> None:
+    session = started("Server")
+    machine = machines[0]
+    machine.hears_power_button = True
+    use_menu(shell.window, "Machine", "Power", "Shut down guest")  # nothing can be lost: no question
+    qtbot.waitUntil(lambda: machine.power_buttons == 1 and not session.busy)
+    assert session.state is PowerState.RUNNING, "the guest takes its time"
+    machine.hears_power_button = False
+    robot.expect("MessageDialog", press("Cancel"))
+    use_toolbar(shell.window.toolbar, "Shut down guest")
+    assert robot.done and machine.power_buttons == 1, "a guest without power management would be gone: asked first"
+    robot.expect("MessageDialog", press("Power off"))
+    use_toolbar(shell.window.toolbar, "Shut down guest")
+    qtbot.waitUntil(lambda: session.state is PowerState.OFF and not session.busy)
+    assert not shell.window.actions_.shut_down.isEnabled()
+
+
 def test_every_question_is_asked_again_when_the_person_wants(
     shell: Shell, started: Start, robot: Robot, qtbot: QtBot
 ) -> None:
