@@ -37,7 +37,7 @@ from engine.devices.io_apic_82093aa import IoApic82093aa
 from engine.devices.isa_bridge_piix3 import IsaBridge
 from engine.devices.keyboard_controller_8042 import KeyboardController8042
 from engine.devices.local_apic import LocalApic
-from engine.devices.parallel_port import ParallelPort
+from engine.devices.parallel_port import ParallelPort, PrinterFile
 from engine.devices.pc_speaker import PcSpeaker
 from engine.devices.pci_bus import PciBus
 from engine.devices.pci_display import DisplayFunction
@@ -203,7 +203,7 @@ class Board:
         self.serial_bases: list[int] = []
         for index, port in enumerate(config.serial):
             self._make_serial(index, port)
-        self.parallel = ParallelPort(pic.wire(resources.PARALLEL[0].irq).line(), clock)
+        self.parallel = ParallelPort(pic.wire(resources.PARALLEL[0].irq).line(), clock, self._printer())
 
         # -- What people hold
         self.keyboard = Keyboard(
@@ -417,6 +417,18 @@ class Board:
         if config.kernel is None:
             return None
         return LinuxImage.open(config.kernel, config.initrd, config.kernel_command_line, self.memory.ram_bytes)
+
+    def _printer(self) -> Callable[[bytes], bool] | None:
+        if self.config.printer is None:
+            return None
+        printer = PrinterFile(self.config.printer, lambda message: self._host.notice(message, "printer"))
+        self._closers.append(printer.close)
+
+        def print_and_light(data: bytes) -> bool:
+            self._host.activity("printer", True)
+            return printer.print(data)
+
+        return print_and_light
 
     def _debug_sink(self) -> Callable[[bytes], None] | None:
         path = self.config.debug_port

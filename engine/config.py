@@ -111,6 +111,7 @@ class MachineConfig:
     initrd: Path | None = None
     kernel_command_line: str = ""
     nvram: Path | None = None  # file that keeps CMOS and Setup; None: forgotten at power-off
+    printer: Path | None = None  # file that receives what is printed on LPT1; None: no printer
     debug_port: Path | None = None  # file that receives port E9h
     identity: str = ""  # tells machines apart in what guests see of them, such as disks' serial numbers
     start_time: str = ""  # ISO 8601 for the RTC; empty: the host's local time (fixed date in instructions mode)

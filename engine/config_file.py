@@ -90,6 +90,7 @@ _TOP: Final[dict[str, _Key]] = {
     "apic": _Key(bool, "Local APIC and I/O APIC, for processors that can have them."),
     "sound": _Key(bool),
     "nvram": _Key(str, "File that keeps CMOS memory and BIOS Setup."),
+    "printer": _Key(str, "File that receives what the guest prints on LPT1.", always=False),
     "debug_port": _Key(str, "File that receives what the guest writes to port E9h.", always=False),
     "start_time": _Key(
         str, "Where the PC's clock starts, like 1999-12-31T23:59:00; without it, the host's time.", always=False
@@ -166,7 +167,7 @@ def settings_from_values(values: Mapping[str, Any], folder: Path, problems: list
     machine: dict[str, Any] = {
         key: value for key, value in checked.items() if key in MachineConfig.__dataclass_fields__
     }
-    for key in ("firmware", "video_firmware", "kernel", "initrd", "nvram", "debug_port"):
+    for key in ("firmware", "video_firmware", "kernel", "initrd", "nvram", "printer", "debug_port"):
         if key in machine:
             machine[key] = _resolve(machine[key], folder, key, found)
     for kind, plural in _PLURALS.items():

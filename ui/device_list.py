@@ -49,6 +49,8 @@ def devices(config: MachineConfig) -> list[DeviceRow]:
             value = port.target or {"memory": _tr("nothing"), "pty": _tr("pseudo-terminal")}.get(port.kind, port.kind)
             name = _tr("Serial port COM{number}").format(number=index + 1)
             rows.append(DeviceRow(f"serial{index}", "serial", name, value, "serial"))
+    if config.printer is not None:
+        rows.append(DeviceRow("printer", "printer", _tr("Printer LPT1"), config.printer.name, "serial"))
     value = _tr("VGA, {size} MB").format(size=config.video_memory_mb)
     rows.append(DeviceRow("display", "display", _tr("Display"), value, "display", light=False))
     if config.sound:

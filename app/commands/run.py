@@ -82,6 +82,7 @@ def _add_options(parser: Parser) -> None:
     parts.add_argument(
         "--serial", type=_serial, metavar="stdio|FILE", help="what the first serial port is connected to"
     )
+    parts.add_argument("--printer", type=Path, metavar="FILE", help="what the guest prints on LPT1 goes here")
     parts.add_argument("--debug-port", type=Path, metavar="FILE", help="what the guest writes to port E9h goes here")
     way = parser.add_argument_group("how it runs")
     way.add_argument("--accelerator", choices=limits.ACCELERATORS, help="how guest code is run")
@@ -122,6 +123,7 @@ def _with_options(config: MachineConfig, options: argparse.Namespace) -> Machine
         ("cpu_model", options.cpu),
         ("accelerator", options.accelerator),
         ("clock", options.clock),
+        ("printer", options.printer.absolute() if options.printer else None),
         ("debug_port", options.debug_port.absolute() if options.debug_port else None),
         ("firmware", options.firmware),
         ("video_firmware", options.video_firmware),

@@ -50,13 +50,14 @@ class State:
     busy: bool = False
     acknowledging: bool = False
     interrupt: bool = False
+    jammed: bool = False  # the printer could not print; until it is initialised
     next_ns: int | None = None  # the handshake's next step
 
 
 class ParallelPort:
-    """``printer(data)`` takes what is printed; None: nothing is plugged in."""
+    """``printer(data)`` prints and says whether it could; None: nothing is plugged in."""
 
-    def __init__(self, irq: IrqLine, clock: Clock, printer: Callable[[bytes], None] | None = None) -> None:
+    def __init__(self, irq: IrqLine, clock: Clock, printer: Callable[[bytes], bool] | None = None) -> None:
         self._irq = irq
         self._clock = clock
         self._printer = printer
@@ -83,6 +84,9 @@ class ParallelPort:
         s = self._s
         if self._printer is None:
             return NO_PRINTER
+        self._set_interrupt(False)
+        if s.jammed:  # off line, out of paper
+            return STATUS_UNUSED | STATUS_PAPER_OUT | STATUS_NOT_ACK
         status = STATUS_UNUSED | STATUS_NOT_ERROR
         if s.control & CONTROL_SELECT_IN:
             status |= STATUS_SELECTED
@@ -90,7 +94,6 @@ class ParallelPort:
             status |= STATUS_NOT_ACK
         if not s.busy:
             status |= STATUS_NOT_BUSY
-        self._set_interrupt(False)
         return status
 
     def write_control(self, value: int) -> None:
@@ -101,11 +104,14 @@ class ParallelPort:
         if self._printer is None:
             return
         if not s.control & CONTROL_NOT_INIT:
+            s.jammed = False
             self._finish()
-        elif s.control & ~before & CONTROL_STROBE and not s.busy:
+        elif s.control & ~before & CONTROL_STROBE and not s.busy and not s.jammed:
             self._set_interrupt(False)
+            if not self._printer(bytes((s.data,))):
+                s.jammed = True
+                return
             s.busy = True
-            self._printer(bytes((s.data,)))
             self._in(BUSY_NS)
 
     # -- The printer's handshake: busy, acknowledge, ready
@@ -161,35 +167,35 @@ class ParallelPort:
 
 
 class PrinterFile:
-    """A printer that appends what it prints to a file, and says so once through ``notice`` when it cannot."""
+    """A printer that appends what it prints to a file, and tells once through ``notice`` when it cannot."""
 
     def __init__(self, file: Path, notice: Callable[[str], None]) -> None:
         self._path = file
         self._notice = notice
-        self._failed = False
+        self._told = False
         try:
-            self._file = file.open("ab")
+            self._file = file.open("ab", buffering=0)  # a person may look at it while the guest prints
         except OSError as error:
             raise HostResourceError(
                 f"The printer's file {file} cannot be written: {error.strerror}. Choose another file in the settings."
             ) from error
 
-    def print(self, data: bytes) -> None:
-        """Prints bytes; they reach the file with ``flush`` at the latest."""
-        self._try(lambda: self._file.write(data))
-
-    def flush(self) -> None:
-        """Everything printed is in the file."""
-        self._try(self._file.flush)
+    def print(self, data: bytes) -> bool:
+        """Whether all of ``data`` is in the file."""
+        if self._file.closed:
+            return False
+        try:
+            printed = self._file.write(data) == len(data)
+        except OSError as error:
+            if not self._told:
+                self._told = True
+                self._notice(
+                    f"The printer's file {self._path} cannot be written: {error.strerror}. The guest sees a printer "
+                    "without paper; make room, and let it try again."
+                )
+            return False
+        self._told = False
+        return printed
 
     def close(self) -> None:
-        self._try(self._file.close)
-
-    def _try(self, action: Callable[[], object]) -> None:
-        if self._failed or self._file.closed:
-            return
-        try:
-            action()
-        except OSError as error:
-            self._failed = True
-            self._notice(f"The printer's file {self._path} cannot be written any more: {error.strerror}.")
+        self._file.close()

@@ -194,7 +194,7 @@ def test_options_make_a_machine(guest: Guest, floppy: Path, iso: Path, tmp_path:
     status = headless(
         "--memory", 48, "--floppy", floppy, "--floppy", second, "--cdrom", iso, "--disk", disk, "--boot", "cdrom",
         "--accelerator", "interpreter", "--clock", "instructions", "--cpu", "486", "--serial", tmp_path / "com1.txt",
-        "--debug-port", tmp_path / "e9.txt", "--read-only", "--sleep", "0",
+        "--debug-port", tmp_path / "e9.txt", "--printer", tmp_path / "lpt1.prn", "--read-only", "--sleep", "0",
     )  # fmt: skip
     assert status == 0
     config = guest.machine.config
@@ -203,6 +203,7 @@ def test_options_make_a_machine(guest: Guest, floppy: Path, iso: Path, tmp_path:
     assert config.hard_disks == (DiskConfig(disk, 0, read_only=True),) and config.cdrom_drives[0].image == iso
     assert config.boot_order == ("cdrom", "floppy", "disk") and config.debug_port == tmp_path / "e9.txt"
     assert config.serial[0] == SerialConfig("file", str(tmp_path / "com1.txt"))
+    assert config.printer == tmp_path / "lpt1.prn"
 
 
 @pytest.mark.parametrize(

@@ -81,6 +81,7 @@ def test_what_is_written_is_read(file: Path, full: VmSettings) -> None:
 
 UNSET = (
     "debug_port",
+    "printer",
     "firmware",
     "video_firmware",
     "kernel",

@@ -1,10 +1,11 @@
-"""Settings: what the serial ports are connected to."""
+"""Settings: what the serial ports and the printer port are connected to."""
 
 from __future__ import annotations
 
 from PySide6.QtWidgets import QComboBox, QFrame, QVBoxLayout
 
 from engine.config import MAX_SERIAL_PORTS, MachineConfig, SerialConfig
+from engine.errors import Problem
 from ui import theme
 from ui.settings.file_field import FileField
 from ui.settings.page import Page, add_field, new_form, note
@@ -17,16 +18,33 @@ class SerialPage(Page):
     icon_name = "serial"
 
     def title(self) -> str:
-        return self.tr("Serial ports")
+        return self.tr("Ports")
 
     def explanation(self) -> str:
-        return self.tr("COM1 to COM4, 16550A with FIFO. Each can write to a file or talk to another program.")
+        return self.tr(
+            "COM1 to COM4, 16550A with FIFO: each can write to a file or talk to another program. LPT1 has a printer "
+            "that prints into a file."
+        )
 
     def build(self) -> None:
         self.ports = [_PortFields(self, index) for index in range(MAX_SERIAL_PORTS)]
         self.body.addWidget(self.problem_place("serial"))
+        card = QFrame()
+        theme.set_role(card, "card")
+        form = new_form()
+        column = QVBoxLayout(card)
+        column.setContentsMargins(16, 12, 16, 12)
+        column.addLayout(form)
+        self.printer = FileField(saving=True)
+        self.printer.set_placeholder(self.tr("No printer"))
+        self.printer.setAccessibleName(self.tr("File for the printer at LPT1"))
+        hint = note(self.tr("What programs print is appended as the bytes they send, for a printer of their time."))
+        add_field(form, "LPT1", self.printer, self.problem_place("printer", self.printer.line), hint)
+        self.body.addWidget(card)
+        self.printer.edited.connect(self.edited)
 
     def fill(self, config: MachineConfig) -> None:
+        self.printer.path = config.printer
         for index, fields in enumerate(self.ports):
             fields.fill(config.serial[index] if index < len(config.serial) else SerialConfig("none"))
 
@@ -34,7 +52,13 @@ class SerialPage(Page):
         ports = [fields.value() for fields in self.ports]
         while ports and ports[-1].kind == "none":
             ports.pop()
-        return config.replace(serial=tuple(ports))
+        return config.replace(serial=tuple(ports), printer=self.printer.path)
+
+    def own_problems(self) -> list[Problem]:
+        folder = self.printer.path.parent if self.printer.path else None
+        if folder is not None and folder.is_absolute() and not folder.is_dir():
+            return [Problem("printer", self.tr("There is no folder {folder}.").format(folder=folder))]
+        return []
 
 
 class _PortFields(QFrame):

@@ -212,7 +212,7 @@ def _serial(rig: Rig) -> Built:
 
 
 def _parallel(rig: Rig) -> Built:
-    port = ParallelPort(rig.irq(), rig.clock, lambda data: rig.note("printed", data))
+    port = ParallelPort(rig.irq(), rig.clock, lambda data: rig.note("printed", data) or True)
     return Built([port], port.port_map())
 
 

@@ -17,8 +17,14 @@ class Rig:
         self.clock = ManualClock()
         self.irq = RecordingIrqLine()
         self.printed = bytearray()
-        self.port = ParallelPort(self.irq, self.clock, self.printed.extend if printer else None)
+        self.jammed = False
+        self.port = ParallelPort(self.irq, self.clock, self._take if printer else None)
         self.data, self.status, self.control = self.port.port_map()
+
+    def _take(self, data: bytes) -> bool:
+        if not self.jammed:
+            self.printed += data
+        return not self.jammed
 
     def out(self, value: int) -> None:
         assert self.control.write is not None
@@ -122,8 +128,20 @@ def test_printer_file_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
 def test_printer_file_that_fails_later_says_so_once() -> None:
     notices: list[str] = []
     printer = PrinterFile(Path("/dev/full"), notices.append)
-    for _ in range(3):
-        printer.print(bytes(100_000))
-        printer.flush()
+    assert [printer.print(b"x") for _ in range(3)] == [False] * 3
     assert len(notices) == 1
-    assert "/dev/full" in notices[0]
+    assert "/dev/full" in notices[0] and "without paper" in notices[0]
+
+
+def test_a_printer_that_cannot_print_is_out_of_paper_until_it_is_initialised(rig: Rig) -> None:
+    rig.jammed = True
+    rig.print(0x41)
+    assert rig.read_status() & 0xB8 == 0x20  # busy, error, paper out, not selected
+    rig.jammed = False
+    rig.print(0x42)
+    assert rig.printed == b"", "the guest has to look after it first"
+    rig.out(0x08)  # INIT
+    rig.out(0x0C)
+    assert rig.read_status() & 0xB8 == 0x98
+    rig.print(0x43)
+    assert rig.printed == b"C"

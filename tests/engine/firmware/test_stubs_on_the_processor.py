@@ -15,7 +15,12 @@ _END = "b0a5 e6e9 fa f4"  # out E9h, A5h; cli; hlt
 
 
 def run(
-    tmp_path: Path, code: str, seconds: float = 3.0, disk: bool = False, cpu_model: str = DEFAULT_CPU_MODEL
+    tmp_path: Path,
+    code: str,
+    seconds: float = 3.0,
+    disk: bool = False,
+    cpu_model: str = DEFAULT_CPU_MODEL,
+    printer: Path | None = None,
 ) -> Machine:
     """Boots a floppy whose boot sector is ``code``; returns the machine afterwards, still open."""
     sector = bytes.fromhex("".join((code + _END).split()))
@@ -33,7 +38,9 @@ def run(
         path.write_bytes(b"".join(number.to_bytes(2, "little") * 256 for number in range(2016)))
         disks.append(path)
     machine = Machine(
-        MachineConfig(memory_mb=4, clock="instructions", floppies=[floppy], disks=disks, cpu_model=cpu_model)
+        MachineConfig(
+            memory_mb=4, clock="instructions", floppies=[floppy], disks=disks, cpu_model=cpu_model, printer=printer
+        )
     )
     machine.power_on()
     machine.run_for(seconds)
@@ -138,6 +145,20 @@ def test_shutdown_code_0a_comes_back_without_touching_memory(tmp_path: Path) -> 
     sector = bytes.fromhex(code.replace(" ", "")).ljust(0x100, b"\x90") + bytes.fromhex(back.replace(" ", ""))
     with run(tmp_path, sector.hex(), seconds=1.5) as vm:
         assert vm.memory[0x6000][0] == 0x42
+
+
+def test_int_17h_prints_into_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "out.prn"
+    character = " b8{:02x}00 ba0000 cd17 8826{:02x}60"
+    code = "31c0 8ed8 ba0000 b80001 cd17" + character.format(ord("O"), 0) + character.format(ord("K"), 1)
+    with run(tmp_path, code, printer=file) as vm:
+        assert all(status & 0x39 == 0x10 for status in vm.memory[0x6000:0x6002])  # selected, no error, no timeout
+        assert file.read_bytes() == b"OK", "at once, not at power-off"
+
+
+def test_int_17h_without_a_printer_times_out(tmp_path: Path) -> None:
+    with run(tmp_path, "31c0 8ed8 ba0000 b84100 cd17 88260060", seconds=60) as vm:
+        assert vm.memory[0x6000][0] & 0x01
 
 
 def test_apm_power_off(tmp_path: Path) -> None:

@@ -43,6 +43,7 @@ def config(disk: Path) -> MachineConfig:
         boot_order=("disk", "cdrom"),
         video_memory_mb=8,
         sound=False,
+        printer=Path("/tmp/printed.prn"),
         debug_port=Path("/tmp/debug.txt"),
         start_time="1998-05-04T03:02:01",
     )
@@ -160,6 +161,19 @@ def test_boot_order_is_moved_and_unticked(dialog: SettingsDialog) -> None:
     assert dialog.draft.boot_order == ("cdrom", "disk")
     page.list.item(0).setCheckState(Qt.CheckState.Unchecked)
     assert dialog.draft.boot_order == ("disk",)
+
+
+def test_a_printer_is_plugged_in_by_naming_its_file(
+    dialog: SettingsDialog, saved: list[MachineConfig], tmp_path: Path
+) -> None:
+    dialog.show_page("serial")
+    page = dialog.page("serial")
+    assert isinstance(page, SerialPage)
+    page.printer.line.setText(str(tmp_path / "nowhere" / "out.prn"))
+    assert [problem.path for problem in page.own_problems()] == ["printer"]
+    page.printer.line.setText(str(tmp_path / "out.prn"))
+    click(dialog.ok)
+    assert saved[0].printer == tmp_path / "out.prn"
 
 
 def test_a_serial_port_without_a_target_is_told(dialog: SettingsDialog) -> None:
