@@ -47,6 +47,7 @@ void BlockTranslator::write() {
       x87_is_here_ = false;
     } else {
       leave_at(op);
+      translation_.leaves = true;
       ended = true;
     }
   }

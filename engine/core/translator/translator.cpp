@@ -58,6 +58,10 @@ const Op* op_warm(Interpreter& cpu, const Op* op) {
   return cpu.translator()->warm(op);
 }
 
+const Op* op_resting(Interpreter& cpu, const Op* op) {
+  return cpu.translator()->rest(op);
+}
+
 const Op* op_translated(Interpreter& cpu, const Op* op) {
   return cpu.translator()->enter(op);
 }
@@ -264,7 +268,9 @@ uint32_t Translator::segment_kinds() const {
   return kinds;
 }
 
-void Translator::context_changed() {
+void Translator::look_at_context() {
+  if (!context_is_stale_) return;
+  context_is_stale_ = false;
   kinds_ = segment_kinds();
   const ContextKey key{cpu_.fetch_context_, cpu_.state_.seg[CS].base, kinds_};
   Context& context = contexts_[(key.fetch_context * 7 ^ key.base >> 4 ^ key.kinds) % CONTEXTS];
@@ -327,6 +333,7 @@ const Op* Translator::warm(const Op* op) {
   Block* const block = block_of(op);
   if (++block->heat < heat_ << block->back_off) return block->first(cpu_, op);
   block->heat = 0;
+  look_at_context();
   if (segment_kind(kinds_, CS) == SegmentKind::checked || translate(block) == nullptr) return block->first(cpu_, op);
   return enter(op);
 }
@@ -340,7 +347,8 @@ Translation* Translator::translate(Block* block) {
   translation->count = block->count;
   CodeWriter code(next_, next_ + MOST_BLOCK_BYTES);
   BlockTranslator(*this, *translation, code).write();
-  if (code.full() || translation->calls.size() > MOST_CALLS) {
+  const size_t cost = translation->calls.size() * COST_OF_CALL + (translation->leaves ? COST_OF_LEAVING : 0);
+  if (code.full() || block->count <= cost) {
     block->back_off = MOST_BACK_OFF;
     return nullptr;
   }
@@ -363,7 +371,32 @@ Translation* Translator::find(uint32_t eip) {
   return static_cast<uint64_t>(eip) + entry.block->length <= cpu_.code_span_ ? translation : nullptr;
 }
 
+void Translator::stayed(Block* block, uint64_t instructions) {
+  Translation* const translation = block->translation;
+  if (translation == nullptr) return;  // gone meanwhile
+  if (instructions >= SHORT_STAY) {
+    translation->short_stays /= 2;
+  } else if (++translation->short_stays >= MOST_SHORT_STAYS && block->ops[0].fn == op_translated) {
+    block->ops[0].fn = op_resting;
+    block->heat = 0;
+  }
+}
+
+const Op* Translator::rest(const Op* first) {
+  Block* const block = block_of(first);
+  if (++block->heat < REST) return block->first(cpu_, first);
+  block->heat = 0;
+  if (block->translation == nullptr) {
+    block->ops[0].fn = op_warm;
+    return block->first(cpu_, first);
+  }
+  block->translation->short_stays = 0;
+  block->ops[0].fn = op_translated;
+  return enter(first);
+}
+
 const Op* Translator::enter(const Op* first) {
+  look_at_context();
   Block* const block = block_of(first);
   Translation* target = block->translation;
   if (!fits(*target, cpu_.block_eip_)) {
@@ -376,6 +409,7 @@ const Op* Translator::enter(const Op* first) {
     return block->first(cpu_, first);
   }
   TranslatorFrame& frame = cpu_.translator_frame_;
+  const uint64_t start = cpu_.retired_base_;
   const uint64_t room = cpu_.limit_ > cpu_.retired_base_ ? cpu_.limit_ - cpu_.retired_base_ : 0;
   frame.left = static_cast<int64_t>(std::min(room, MOST_LEFT));
   frame.end = cpu_.retired_base_ + static_cast<uint64_t>(frame.left);
@@ -395,6 +429,7 @@ const Op* Translator::enter(const Op* first) {
         ++counters_.bails;
         take_flags(exit->clear);
         const Op* const op = exit->op;
+        stayed(block, retired - exit->from->count + op->position - start);
         cpu_.retired_base_ = retired - exit->from->count;
         cpu_.block_eip_ = exit->from->eip;
         cpu_.current_ = op;
@@ -418,6 +453,7 @@ const Op* Translator::enter(const Op* first) {
     cpu_.retired_base_ = retired;
     target = cpu_.attention() ? nullptr : find(frame.eip);
     if (target == nullptr) {
+      stayed(block, retired - start);
       put_x87_back();
       take_flags(exit->clear);
       return go_to(cpu_, frame.eip);
@@ -471,6 +507,7 @@ uint64_t Translator::call(const Op* pair) {
     frame.end -= static_cast<uint64_t>(frame.left);
     frame.left = 0;
   }
+  look_at_context();
   give_flags();
   return 0;
 }

@@ -68,7 +68,9 @@ struct Translation {
   Block* block;
   uint32_t eip;
   uint32_t kinds;
-  uint32_t count;  // instructions
+  uint32_t count;            // instructions
+  bool leaves = false;       // the last one is the interpreter's
+  uint32_t short_stays = 0;  // how often the interpreter was back too soon for the way to be worth it
   uint8_t* code = nullptr;
   uint8_t* gone = nullptr;  // what `code` jumps to once the block was dropped
   std::deque<TranslationExit> exits;
@@ -101,8 +103,9 @@ class Translator {
   void block_decoded(Block* block);
   void block_dropped(Block* block);
   void all_blocks_dropped();
-  // The mapping of code, CS, a segment's kind or the privilege changed.
-  void context_changed();
+  // The mapping of code, CS, a segment's kind or the privilege changed. Guests may do so all the time without ever
+  // entering a translation in between: it is looked at then.
+  void context_changed() { context_is_stale_ = true; }
   HostPages& pages() { return pages_; }
   const TranslatorCounters& counters() const { return counters_; }
 
@@ -113,6 +116,7 @@ class Translator {
   // -- From handlers
   const Op* warm(const Op* op);
   const Op* enter(const Op* op);
+  const Op* rest(const Op* op);
   // One instruction of a translation, by the interpreter; 0: go on.
   uint64_t call(const Op* pair);
   void call_ended() { call_ended_ = true; }
@@ -136,9 +140,16 @@ class Translator {
   static constexpr uint32_t CONTEXTS = 64;
   static constexpr size_t MOST_BLOCK_BYTES = 1u << 15;
   static constexpr uint32_t MOST_BACK_OFF = 12;
-  // A block with more calls of the interpreter is better left to it: a call costs as much as a dozen instructions
-  // there.
-  static constexpr size_t MOST_CALLS = 2;
+  // Calling the interpreter costs as much as so many instructions done by it, going in and out as much as so many. A
+  // block that has fewer is better left to it.
+  static constexpr size_t COST_OF_CALL = 8;
+  static constexpr size_t COST_OF_LEAVING = 6;
+
+  // Going in costs as much as so many instructions. A block that did not bring as many this often is interpreted for a
+  // while when the interpreter comes to it; translations still lead to its translation.
+  static constexpr uint64_t SHORT_STAY = 10;
+  static constexpr uint32_t MOST_SHORT_STAYS = 64;
+  static constexpr uint32_t REST = 4096;  // times
 
   // An x87 instruction that FNSTENV may have to name.
   struct X87Record {
@@ -153,7 +164,9 @@ class Translator {
   Translation* translate(Block* block);
   void drop_all_code();
   uint32_t segment_kinds() const;
+  void look_at_context();
   Translation* find(uint32_t eip);
+  void stayed(Block* block, uint64_t instructions);
   void take_flags(uint32_t clear);
   void give_flags();
   bool fits(const Translation& translation, uint32_t eip) const {
@@ -177,6 +190,7 @@ class Translator {
   Context contexts_[CONTEXTS] = {};
   uint32_t next_context_ = 1;
   uint32_t kinds_ = 0;
+  bool context_is_stale_ = true;
   bool call_ended_ = false;
   TranslationExit call_exit_{};
   std::vector<std::unique_ptr<Translation>> translations_;
@@ -184,6 +198,7 @@ class Translator {
 };
 
 const Op* op_warm(Interpreter& cpu, const Op* op);
+const Op* op_resting(Interpreter& cpu, const Op* op);
 const Op* op_translated(Interpreter& cpu, const Op* op);
 const Op* op_call_end(Interpreter& cpu, const Op* op);
 
