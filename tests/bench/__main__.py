@@ -12,6 +12,7 @@ import argparse
 import contextlib
 import json
 import os
+import re
 import select
 import shutil
 import signal
@@ -28,6 +29,7 @@ Results = dict[str, dict[str, list[tuple[float, str]]]]  # phase -> peer -> [(se
 JOBS = ("micro", "gfx", "linux-x87", "linux-sse")
 KIT = ROOT.parent / "shared" / "kit" / "build"
 RESULTS = ROOT / "build" / "bench.json"
+_CHECKSUM = re.compile("[0-9a-f]{8}")  # a message of the kernel may come in between
 
 
 def run_guest(argv: list[str], timeout: float) -> dict[str, tuple[float, str]]:
@@ -60,7 +62,7 @@ def run_guest(argv: list[str], timeout: float) -> dict[str, tuple[float, str]]:
                     finished[words[1]] = (now - started[words[1]], " ".join(words[2:]))
                 elif len(words) > 1 and words[0] == "bench-start":
                     started[words[1]] = now
-                elif len(words) > 3 and words[0] == "bench" and words[1] in started:
+                elif len(words) > 3 and words[0] == "bench" and words[1] in started and _CHECKSUM.fullmatch(words[3]):
                     finished[words[1]] = (now - started[words[1]], words[3])
                 elif words[:1] in (["@done"], ["bench-end"]):
                     return finished
