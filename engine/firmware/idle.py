@@ -23,7 +23,7 @@ from typing import Final
 QUICK_INSTRUCTIONS: Final = 3_000
 LOOP_INSTRUCTIONS: Final = 20_000
 QUICK_NS: Final = 300_000
-PATIENCE: Final = 128
+PATIENCE: Final = 512  # FreeDOS polls more than 200 times between two steps of its start
 PATIENCE_AGAIN: Final = 16
 
 
