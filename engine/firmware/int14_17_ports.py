@@ -12,6 +12,7 @@ from engine.firmware import bios_data_area as bda
 from engine.firmware.board import FirmwareBoard
 from engine.firmware.call import Call
 from engine.firmware.guest_memory import GuestMemory
+from engine.firmware.mailbox_layout import Service
 from engine.firmware.video_adapter import VideoAdapter
 from engine.firmware.video_text import TextOutput
 
@@ -23,13 +24,19 @@ _TIMEOUT: Final = 0x80
 _SECOND_NS: Final = 1_000_000_000
 _PRINTER_TIMEOUT: Final = 0x01
 _PRINTER_BUSY_N: Final = 0x80
+_PRINTER_TROUBLE: Final = 0x28  # of INT 17h's status: out of paper, or an error
+_PRINT_SCREEN_DONE: Final = 0x00  # at 50:00
+_PRINT_SCREEN_RUNS: Final = 0x01
+_PRINT_SCREEN_FAILED: Final = 0xFF
 
 
 @dataclass
 class PortState:
-    """When the wait that is under way ends (0: none)."""
+    """When the wait that is under way ends (0: none), what INT 5 prints and how many bytes of it are printed."""
 
     until_ns: int = 0
+    screen: bytes = b""
+    printed: int = 0
 
 
 class PortServices:
@@ -149,22 +156,43 @@ class PortServices:
 
     def print_screen(self, call: Call) -> None:
         """The characters of the active page to the first parallel port; 50:00 says how it went."""
-        guest = self._guest
-        if guest.read_byte(bda.PRINT_SCREEN_STATUS) == 1:
+        if self._guest.read_byte(bda.PRINT_SCREEN_STATUS) == _PRINT_SCREEN_RUNS:
             return
+        self._guest.write_byte(bda.PRINT_SCREEN_STATUS, _PRINT_SCREEN_RUNS)
+        self.state.screen = b"\r\n" + self._screen_text()
+        self.state.printed = 0
+        call.service = Service.PRINT_SCREEN
+        self.print_screen_goes_on(call)
+
+    def print_screen_goes_on(self, call: Call) -> None:
+        """As many characters as the printer takes at once. One that is missing or out of paper is not waited for."""
+        state, guest = self.state, self._guest
         base = guest.read_word(bda.PARALLEL_BASES)
-        if base == 0 or not self._print(base, 0x0D) or not self._print(base, 0x0A):
-            guest.write_byte(bda.PRINT_SCREEN_STATUS, 0xFF)
-            return
-        video = self._video
+        while state.printed < len(state.screen):
+            if base == 0 or self._printer_status(base) & _PRINTER_TROUBLE:
+                break
+            if not self._print(base, state.screen[state.printed]):
+                if self._waits(call, guest.read_byte(bda.PARALLEL_TIMEOUTS)):
+                    return
+                break
+            state.until_ns = 0
+            state.printed += 1
+        done = state.printed == len(state.screen)
+        guest.write_byte(bda.PRINT_SCREEN_STATUS, _PRINT_SCREEN_DONE if done else _PRINT_SCREEN_FAILED)
+        state.until_ns = 0
+        state.screen = b""
+        state.printed = 0
+
+    def _screen_text(self) -> bytes:
+        """The active page, a line for every row; the cursor is moved over it to read, and put back."""
+        guest, video = self._guest, self._video
         page = video.active_page
         before = video.cursor(page)
-        printed = True
+        text = bytearray()
         for row in range(min(video.rows, 64)):
-            line = bytearray()
             for column in range(video.columns):
                 guest.write(bda.CURSOR_POSITIONS + 2 * page, bytes((column & 0xFF, row)))
-                line.append(self._text.read_cell(page)[0] or 0x20)
-            printed = printed and all(self._print(base, value) for value in bytes(line) + b"\r\n")
+                text.append(self._text.read_cell(page)[0] or 0x20)
+            text += b"\r\n"
         guest.write(bda.CURSOR_POSITIONS + 2 * page, bytes(before))
-        guest.write_byte(bda.PRINT_SCREEN_STATUS, 0x00 if printed else 0xFF)
+        return bytes(text)

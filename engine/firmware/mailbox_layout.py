@@ -64,6 +64,7 @@ class Service(IntEnum):
     WAIT_UNTIL = 0x102  # INT 15h/86h
     NO_BOOT = 0x103  # INT 18h waiting for a key
     MOUSE_WAIT = 0x104  # INT 15h/C2h talking to the mouse
+    PRINT_SCREEN = 0x106  # INT 5 waiting for the printer
 
 
 class KeyAction(IntEnum):

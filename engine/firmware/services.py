@@ -75,6 +75,7 @@ class Services:
             Service.WAIT_UNTIL: self.system.wait_goes_on,
             Service.NO_BOOT: self.boot.no_boot,
             Service.MOUSE_WAIT: self.system.mouse.goes_on,
+            Service.PRINT_SCREEN: self.ports.print_screen_goes_on,
         }
 
     def dispatch(self, call: Call) -> None:

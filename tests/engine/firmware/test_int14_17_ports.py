@@ -58,6 +58,23 @@ def test_print_screen_sends_every_row(bios: Bios) -> None:
     assert bios.call(0x10, eax=0x0300).dl == 5  # the cursor is where it was
 
 
+def test_print_screen_gives_up_on_a_printer_that_stays_busy(bios: Bios) -> None:
+    bios.bus.ports[0x379] = 0x5F
+    bios.bus.writes.clear()
+    before_ns = bios.clock.now_ns
+    bios.call(0x05)
+    assert bios.byte(0x500) == 0xFF
+    assert 19_000_000_000 <= bios.clock.now_ns - before_ns <= 21_000_000_000
+    assert (0x37A, 0x0D) not in bios.bus.writes, "nothing is strobed"
+
+
+def test_print_screen_does_not_wait_for_paper(bios: Bios) -> None:
+    bios.bus.ports[0x379] = 0x67
+    before_ns = bios.clock.now_ns
+    bios.call(0x05)
+    assert bios.byte(0x500) == 0xFF and bios.clock.now_ns == before_ns
+
+
 def test_print_screen_does_not_start_twice(bios: Bios) -> None:
     bios.write(0x500, b"\1")
     bios.bus.writes.clear()

@@ -161,6 +161,20 @@ def test_int_17h_without_a_printer_times_out(tmp_path: Path) -> None:
         assert vm.memory[0x6000][0] & 0x01
 
 
+def test_print_screen_prints_every_row_at_the_printers_pace(tmp_path: Path) -> None:
+    file = tmp_path / "out.prn"
+    # Clear the screen with INT 10h/00h, write "Hi" with 0Eh, then INT 5.
+    with run(tmp_path, "31c0 8ed8 b80300 cd10 b8480e cd10 b8690e cd10 cd05", printer=file) as vm:
+        assert vm.memory[0x500][0] == 0x00
+        assert file.read_bytes() == b"\r\nHi" + b" " * 78 + b"\r\n" + (b" " * 80 + b"\r\n") * 24
+
+
+def test_print_screen_without_a_printer_is_over_at_once(tmp_path: Path) -> None:
+    with run(tmp_path, "31c0 8ed8 cd05 c606006042") as vm:
+        assert vm.memory[0x500][0] == 0xFF
+        assert vm.memory[0x6000][0] == 0x42, "the program goes on"
+
+
 def test_apm_power_off(tmp_path: Path) -> None:
     with run(tmp_path, "b80753 bb0100 b90300 cd15") as vm:
         assert vm.state is PowerState.OFF
