@@ -215,6 +215,12 @@ class MachineConfig:
                 f"{image} is in {other} already.",
                 "Only images that are not written to can be in two drives.",
             )
+        check(
+            self.printer is None or self.printer not in (*images, *(cdrom.image for cdrom in self.cdrom_drives)),
+            "printer",
+            f"{self.printer} is in a drive.",
+            "Name another file: what is printed is written to its end.",
+        )
         return found
 
     def _images(self) -> list[tuple[str, Path, bool]]:

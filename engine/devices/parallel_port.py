@@ -8,13 +8,14 @@ acknowledge pulse is not too short for the interrupt controller. Not modelled: E
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from engine.bus import Port
-from engine.clock import MICROSECOND_NS, Clock
+from engine.clock import MICROSECOND_NS, SECOND_NS, Clock
 from engine.devices.device import ResetKind, copy_state
 from engine.errors import HostResourceError, StateError
 from engine.irq import IrqLine
@@ -40,6 +41,7 @@ CONTROL_UNUSED: Final = 0xC0
 
 BUSY_NS: Final = 10 * MICROSECOND_NS
 ACK_NS: Final = 5 * MICROSECOND_NS
+JAM_NS: Final = SECOND_NS  # until a printer that could not print is on line again
 NO_PRINTER: Final = 0x7F  # an open connector: busy
 
 
@@ -50,8 +52,8 @@ class State:
     busy: bool = False
     acknowledging: bool = False
     interrupt: bool = False
-    jammed: bool = False  # the printer could not print; until it is initialised
-    next_ns: int | None = None  # the handshake's next step
+    jammed: bool = False  # the printer could not print; for JAM_NS, or until it is initialised
+    next_ns: int | None = None  # the next step of the handshake, or the end of a jam
 
 
 class ParallelPort:
@@ -104,12 +106,13 @@ class ParallelPort:
         if self._printer is None:
             return
         if not s.control & CONTROL_NOT_INIT:
-            s.jammed = False
             self._finish()
         elif s.control & ~before & CONTROL_STROBE and not s.busy and not s.jammed:
             self._set_interrupt(False)
             if not self._printer(bytes((s.data,))):
                 s.jammed = True
+                # Guests look at the paper before they try again, and DOS never initialises: the jam must end by itself.
+                self._in(JAM_NS)
                 return
             s.busy = True
             self._in(BUSY_NS)
@@ -130,7 +133,9 @@ class ParallelPort:
     def _step(self) -> None:
         self._call_id = None
         s = self._s
-        if not s.acknowledging:
+        if s.jammed:
+            self._finish()
+        elif not s.acknowledging:
             s.acknowledging = True
             self._in(ACK_NS)
         else:
@@ -140,7 +145,7 @@ class ParallelPort:
 
     def _finish(self) -> None:
         s = self._s
-        s.busy = s.acknowledging = False
+        s.busy = s.acknowledging = s.jammed = False
         s.next_ns = None
         self._arm()
 
@@ -174,6 +179,11 @@ class PrinterFile:
         self._notice = notice
         self._told = False
         try:
+            if file.exists() and stat.S_ISFIFO(file.stat().st_mode):
+                raise HostResourceError(
+                    f"The printer's file {file} is a named pipe, which would stop the virtual machine. "
+                    "Choose a plain file in the settings."
+                )
             self._file = file.open("ab", buffering=0)  # a person may look at it while the guest prints
         except OSError as error:
             raise HostResourceError(

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from engine import FloppyConfig, Machine, MachineConfig
+from engine.devices.parallel_port import PrinterFile
+from engine.events import Event, Notice
 from tests.boots.guest_run import private_copy
 from tests.conftest import GUESTS
 
@@ -52,3 +54,43 @@ def test_a_write_protected_diskette_is_left_alone(tmp_path: Path) -> None:
         vm.screen.wait_for_text(PROMPT, timeout=60)
         command(vm, "echo x > new.txt", "write")
     assert image.read_bytes() == before
+
+
+def test_what_dos_prints_is_in_the_printers_file(tmp_path: Path) -> None:
+    if not (GUESTS / "freedos-1440k.img").exists():
+        pytest.skip("the shared guests are not here")
+    printed = tmp_path / "out.prn"
+    printed.write_bytes(b"before\r\n")
+    floppy = private_copy("freedos-1440k.img", tmp_path)
+    with Machine(MachineConfig(memory_mb=4, clock="instructions", floppies=[floppy], printer=printed)) as vm:
+        vm.power_on()
+        vm.screen.wait_for_text(PROMPT, timeout=60)
+        command(vm, "echo hello > lpt1", f"lpt1\n\n{PROMPT}")
+        assert printed.read_bytes() == b"before\r\nhello \r\n"
+
+
+def test_dos_prints_all_of_it_once_the_host_has_room_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not (GUESTS / "freedos-1440k.img").exists():
+        pytest.skip("the shared guests are not here")
+    printed = tmp_path / "out.prn"
+    events: list[Event] = []
+    floppy = private_copy("freedos-1440k.img", tmp_path)
+    into_the_file = PrinterFile.print
+    full = PrinterFile(Path("/dev/full"), lambda text: events.append(Notice(text)))
+    has_room = False
+    monkeypatch.setattr(PrinterFile, "print", lambda printer, data: into_the_file(printer if has_room else full, data))
+    config = MachineConfig(memory_mb=4, clock="instructions", floppies=[floppy], printer=printed)
+    with Machine(config, events.append) as vm:
+        vm.power_on()
+        vm.screen.wait_for_text(PROMPT, timeout=60)
+        command(vm, "echo hello > lpt1", "printer out of paper\n(A)bort, (I)gnore, (R)etry, (F)ail?")
+        vm.keyboard.type("r")
+        vm.run_for(3)
+        assert printed.read_bytes() == b""
+        assert len([event for event in events if isinstance(event, Notice)]) == 1
+        has_room = True
+        vm.keyboard.type("r")
+        vm.run_for(3)
+        assert vm.screen.text().rstrip().endswith(PROMPT)
+        assert printed.read_bytes() == b"hello \r\n"
+    full.close()

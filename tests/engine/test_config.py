@@ -63,6 +63,8 @@ def test_a_cd_takes_a_slot_that_is_free() -> None:
         ({"boot_order": ["tape"]}, "boot_order[0]"),
         ({"boot_order": ["disk", "disk"]}, "boot_order"),
         ({"start_time": "soon"}, "start_time"),
+        ({"disks": [Path("a.img")], "printer": Path("a.img")}, "printer"),
+        ({"cdroms": [Path("a.iso")], "printer": Path("a.iso")}, "printer"),
     ],
 )
 def test_every_limit_names_its_setting(changes: dict[str, object], path: str) -> None:

@@ -249,6 +249,9 @@ def test_any_change_of_any_file_is_read_back(first: VmSettings, second: VmSettin
         ('[[flopy]]\nimage = "x"', "flopy", "Did you mean “floppy”?"),
         ("[[floppy]]\n[[floppy]]\n[[floppy]]", "floppy", "A PC has at most 2 floppy drives."),
         ('[[serial]]\nkind = "tcp"', "serial[0].target", "needs a target"),
+        ("printer = true", "printer", "true does not fit here. Allowed: text in quotes."),
+        ('pinter = "out.prn"', "pinter", "Did you mean “printer”?"),
+        ('printer = "a.img"\n[[floppy]]\nimage = "a.img"', "printer", "is in a drive. Name another file"),
         ('nvram = "a\\u0000b"', "nvram", "The text holds a zero character."),
     ],
 )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
-from engine.clock import MICROSECOND_NS, ManualClock
+from engine.clock import MICROSECOND_NS, SECOND_NS, ManualClock
 from engine.devices.parallel_port import ParallelPort, PrinterFile
 from engine.errors import HostResourceError
 from engine.irq import RecordingIrqLine
@@ -145,3 +146,35 @@ def test_a_printer_that_cannot_print_is_out_of_paper_until_it_is_initialised(rig
     assert rig.read_status() & 0xB8 == 0x98
     rig.print(0x43)
     assert rig.printed == b"C"
+
+
+def test_a_printer_without_paper_is_on_line_again_after_a_second(rig: Rig) -> None:
+    rig.jammed = True
+    rig.print(0x41, control=0x1C)
+    rig.clock.advance(SECOND_NS - MICROSECOND_NS)
+    assert rig.read_status() & 0xB8 == 0x20
+    rig.clock.advance(MICROSECOND_NS)
+    assert rig.read_status() & 0xB8 == 0x98
+    assert rig.irq.edges == 0, "the character was not acknowledged"
+    rig.print(0x41)
+    assert rig.read_status() & 0xB8 == 0x20, "there is still no paper"
+    rig.jammed = False
+    rig.clock.advance(SECOND_NS)
+    rig.print(0x41)
+    assert rig.printed == b"A"
+
+
+def test_load_while_out_of_paper(rig: Rig) -> None:
+    rig.jammed = True
+    rig.print(0x41)
+    fresh = Rig()
+    fresh.port.load(rig.port.save())
+    assert fresh.read_status() & 0xB8 == 0x20
+    fresh.clock.advance(SECOND_NS)
+    assert fresh.read_status() & 0xB8 == 0x98
+
+
+def test_a_named_pipe_is_refused_instead_of_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(HostResourceError, match="named pipe"):
+        PrinterFile(tmp_path / "pipe", lambda text: None)
