@@ -1,6 +1,7 @@
-"""Random bytes as code, instruction by instruction, on our processor and on Unicorn.
+"""Random bytes as code, instruction by instruction, on our processor and on Unicorn, in every mode and privilege.
 
-Both begin with the same registers and the same memory full of noise. After every instruction registers, flags and
+Both begin with the same registers and the same memory full of noise; with paging, pages are absent, read-only or the
+supervisor's by chance. After every instruction registers, flags and
 what was written are compared; where ours has stopped with an exception, Unicorn must not have gone on. Instructions
 that Unicorn does another way than the manual, or that are not its affair (ports, tables, models), are in ``ASIDE``:
 ours alone carries them out, and Unicorn goes on from there.
@@ -19,11 +20,15 @@ from engine import _core
 from tests.core.processors import REGISTERS, make_processor
 
 MEMORY_BYTES = 0x100000
-GDT, IDT, HANDLERS, TABLES_END = 0x1000, 0x1800, 0x2000, 0x3000
+# The tables that both processors use. With paging none of them can be written to, but for the handlers' stack.
+GDT, IDT, HANDLERS, TSS, ENTRY = 0x1000, 0x1800, 0x2000, 0x2400, 0x2800
+PAGE_DIRECTORY, PAGE_TABLE, STACK_0, TABLES_END = 0x3000, 0x4000, 0x6000, 0x6000
 CF, PF, AF, ZF, SF, TF, OF = 0x001, 0x004, 0x010, 0x040, 0x080, 0x100, 0x800
 STATUS = CF | PF | AF | ZF | SF | OF
-CODE, DATA = 0x08, 0x10
+VM, PG, WP = 1 << 17, 1 << 31, 1 << 16
+CODE, DATA, TASK = 0x08, 0x10, 0x38
 CODE_AHEAD = 1024  # bytes that Unicorn may have looked at beyond an instruction
+PAGE_FAULT = 14
 SHUTDOWN = 256  # in place of a vector: real mode's stack was at its very end
 _PREFIXES = frozenset(b"\x26\x2e\x36\x3e\x64\x65\x66\x67\xf0\xf2\xf3")
 
@@ -47,6 +52,46 @@ COMPARED_TWO_BYTE = frozenset(
     )
 )
 _ASIDE = frozenset().union(*ASIDE.values())
+
+
+@dataclass(frozen=True)
+class Mode:
+    """What a processor can be in; ``bits`` is the size of its code segment."""
+
+    name: str
+    bits: int
+    protected: bool = True
+    cpl: int = 0
+    paging: bool = False
+    v86: bool = False
+
+    @property
+    def flat(self) -> bool:
+        """Segments begin at 0 and are described by the descriptor table."""
+        return self.protected and not self.v86
+
+    @property
+    def selectors(self) -> tuple[int, int]:
+        """The code and the data selector of this privilege, in protected mode."""
+        ring_3 = 0x10 if self.cpl else 0
+        code = CODE + ring_3 if self.bits == 32 else 0x28 + ring_3 // 2
+        return code | self.cpl, DATA + ring_3 | self.cpl
+
+    @property
+    def cr0(self) -> int:
+        return 0x10 | (1 if self.protected else 0) | (PG | WP if self.paging else 0)
+
+
+MODES = (
+    Mode("real", 16, protected=False),
+    Mode("flat", 32),
+    Mode("flat, ring 3", 32, cpl=3),
+    Mode("16-bit, ring 3", 16, cpl=3),
+    Mode("paged", 32, paging=True),
+    Mode("paged, ring 3", 32, cpl=3, paging=True),
+    Mode("16-bit, paged", 16, paging=True),
+    Mode("virtual-8086", 16, cpl=3, paging=True, v86=True),
+)
 
 
 @dataclass(frozen=True)
@@ -135,28 +180,40 @@ class Instruction:
 
 
 class Ours:
-    """Our processor in flat protected mode, or in real mode; each exception has a HLT of its own."""
+    """Our processor; each exception has a HLT of its own."""
 
-    def __init__(self, bits: int, noise: bytes) -> None:
-        self.bits = bits
+    def __init__(self, mode: Mode, noise: bytes, page_flags: list[int]) -> None:
+        self._mode = mode
         self.memory = _core.PhysicalMemory(MEMORY_BYTES, 0)
         self.memory.map_backed(0, MEMORY_BYTES, 0, self.memory.PAGE_READ | self.memory.PAGE_WRITE)
         self.bus = _core.Bus(self.memory)
         self.cpu = make_processor(self.memory, self.bus, _core.Clock("instructions", 10), "pentium-pro")
         self.memory.write(0, noise)
+        self._page_table = b"".join(
+            (page << 12 | flags).to_bytes(4, "little") for page, flags in enumerate(page_flags)
+        ).ljust(0x1000, b"\0")
         self.tables()
 
     def tables(self) -> None:
-        entries = (0, 0x00CF9B000000FFFF, 0x00CF93000000FFFF)
-        self.memory.write(GDT, b"".join(entry.to_bytes(8, "little") for entry in entries))
+        memory = self.memory
+        entries = (
+            0,
+            *(0x00CF9B000000FFFF, 0x00CF93000000FFFF, 0x00CFFB000000FFFF, 0x00CFF3000000FFFF),
+            *(0x008F9B000000FFFF, 0x008FFB000000FFFF),
+            0x00008B0000000067 | TSS << 16,
+        )
+        memory.write(GDT, b"".join(entry.to_bytes(8, "little") for entry in entries))
         for vector in range(256):
             handler = HANDLERS + (vector if vector < 32 else 32) * 16
-            if self.bits == 32:
+            if self._mode.protected:
                 gate = handler | CODE << 16 | 0x8E00 << 32
-                self.memory.write(IDT + vector * 8, gate.to_bytes(8, "little"))
+                memory.write(IDT + vector * 8, gate.to_bytes(8, "little"))
             else:
-                self.memory.write(vector * 4, handler.to_bytes(4, "little"))
-        self.memory.write(HANDLERS, b"\xf4" * 16 * 33)
+                memory.write(vector * 4, handler.to_bytes(4, "little"))
+        memory.write(HANDLERS, b"\xf4" * 16 * 33)
+        memory.write(TSS, bytes(4) + STACK_0.to_bytes(4, "little") + DATA.to_bytes(4, "little") + bytes(92))
+        memory.write(PAGE_DIRECTORY, (PAGE_TABLE | 7).to_bytes(4, "little") + bytes(0xFFC))
+        memory.write(PAGE_TABLE, self._page_table)
 
     def begin(self, values: dict[str, int]) -> None:
         self.cpu.set_registers(values)
@@ -175,47 +232,85 @@ class Ours:
 class Theirs:
     """Unicorn with the same memory. Raises ImportError where it is not installed."""
 
-    def __init__(self, bits: int, image: bytes) -> None:
+    def __init__(self, mode: Mode, image: bytes) -> None:
         import unicorn
         from unicorn import x86_const as names
 
-        self._unicorn, self._names, self.bits = unicorn, names, bits
-        self.uc = unicorn.Uc(unicorn.UC_ARCH_X86, unicorn.UC_MODE_32 if bits == 32 else unicorn.UC_MODE_16)
+        self._unicorn, self._names, self._mode = unicorn, names, mode
+        self.uc = unicorn.Uc(unicorn.UC_ARCH_X86, unicorn.UC_MODE_32 if mode.protected else unicorn.UC_MODE_16)
         self.uc.mem_map(0, MEMORY_BYTES)
         self.uc.mem_write(0, image)
-        if bits == 32:
-            self.uc.reg_write(names.UC_X86_REG_GDTR, (0, GDT, 23, 0))
         self._ids = [getattr(names, f"UC_X86_REG_{name.upper()}") for name in REGISTERS]
+        if mode.protected:
+            self.uc.reg_write(names.UC_X86_REG_GDTR, (0, GDT, TASK - 1, 0))
+            for name in ("ds", "es", "ss", "fs", "gs"):
+                self._write(name, DATA)
+            self._write("cs", CODE)
+            if mode.paging:
+                self._execute("mov cr3, eax; mov eax, edx; mov cr0, eax", "0f22d8 89d0 0f22c0")
+        self._at_ring_0 = self.uc.context_save()
         self.written: list[tuple[int, int]] = []
         self.uc.hook_add(unicorn.UC_HOOK_MEM_WRITE, self._wrote)
         self._interrupt: int | None = None
+        self.cr2 = 0
         self.uc.hook_add(unicorn.UC_HOOK_INTR, self._interrupted)
+
+    def _write(self, name: str, value: int) -> None:
+        self.uc.reg_write(getattr(self._names, f"UC_X86_REG_{name.upper()}"), value)
+
+    def _execute(self, _source: str, code: str) -> None:
+        """Control registers are not taken seriously when they are written from outside."""
+        machine_code = bytes.fromhex(code)
+        before = self.uc.mem_read(ENTRY, len(machine_code))
+        self.uc.mem_write(ENTRY, machine_code)
+        self._write("eax", PAGE_DIRECTORY)
+        self._write("edx", self._mode.cr0)
+        self.uc.emu_start(ENTRY, ENTRY + len(machine_code))
+        self.uc.mem_write(ENTRY, bytes(before))
 
     def _wrote(self, _uc: object, _access: int, address: int, size: int, _value: int, _data: object) -> None:
         self.written.append((address, size))
 
     def _interrupted(self, uc: object, vector: int, _data: object) -> None:
         self._interrupt = vector
+        self.cr2 = self.uc.reg_read(self._names.UC_X86_REG_CR2)
         self.uc.emu_stop()
 
     def begin(self, values: dict[str, int]) -> None:
-        names = self._names
         for number, name in zip(self._ids, REGISTERS, strict=True):
             self.uc.reg_write(number, values[name])
-        self.uc.reg_write(names.UC_X86_REG_EFLAGS, values["eflags"])
+        self._write("eflags", values["eflags"])
 
     def begin_stream(self, values: dict[str, int]) -> None:
-        """The tables are in place: segment registers are loaded from them."""
-        for name in ("cs", "ds", "es", "ss", "fs", "gs"):
-            self.uc.reg_write(getattr(self._names, f"UC_X86_REG_{name.upper()}"), values[name])
+        """The tables are in place: segment registers are loaded from them, by IRET where there is another way in."""
+        if not self._mode.protected:
+            for name in ("cs", "ds", "es", "ss", "fs", "gs"):
+                self._write(name, values[name])
+            return
+        self.uc.context_restore(self._at_ring_0)
+        frame = [values["eip"], values["cs"], values["eflags"]]
+        if self._mode.cpl:
+            frame += [values["esp"], values["ss"]]
+        if self._mode.v86:
+            frame += [values[name] for name in ("es", "ds", "fs", "gs")]
+        before = self.uc.mem_read(ENTRY, 64)
+        self.uc.mem_write(ENTRY, b"\xcf".ljust(16, b"\x90") + b"".join(value.to_bytes(4, "little") for value in frame))
+        self._write("esp", ENTRY + 16)
+        self.uc.ctl_remove_cache(ENTRY, ENTRY + 16)
+        self.uc.emu_start(ENTRY, 0xFFFFFFFF, count=1)
+        self.uc.mem_write(ENTRY, bytes(before))
+        if not self._mode.v86:
+            for name in ("ds", "es", "fs", "gs"):
+                self._write(name, values[name])
 
-    def step(self, linear: int) -> bool:
-        """Executes the instruction at ``linear``; whether it went through."""
+    def step(self, before: dict[str, int]) -> bool:
+        """Executes the instruction at CS:EIP of ``before``; whether it went through."""
         self.written.clear()
         self._interrupt = None
+        linear = before["cs_base"] + before["eip"]
         self.uc.ctl_remove_cache(linear, linear + 16)  # memory may have been given to it from outside
         try:
-            self.uc.emu_start(linear, 0xFFFFFFFF, count=1)
+            self.uc.emu_start(before["eip"] if self._mode.protected else linear, 0xFFFFFFFF, count=1)
         except self._unicorn.UcError:
             return False
         return self._interrupt is None
@@ -235,34 +330,44 @@ class Theirs:
 class Comparison:
     """One seed's noise in one mode."""
 
-    def __init__(self, bits: int, seed: int) -> None:
-        self.bits = bits
-        self._chance = random.Random(f"{bits} {seed}")
-        self._ours = Ours(bits, self._chance.randbytes(MEMORY_BYTES))
-        self._theirs = Theirs(bits, self._ours.memory.read(0, MEMORY_BYTES))
+    def __init__(self, mode: Mode, seed: int) -> None:
+        self._mode = mode
+        self._chance = chance = random.Random(f"{mode.name} {seed}")
+        tables = TABLES_END >> 12
+        flags = [1] * (tables - 1) + [3]
+        flags += [chance.choice((7, 7, 7, 7, 5, 3, 1, 0)) for _ in range(tables, MEMORY_BYTES >> 12)]
+        self._ours = Ours(mode, chance.randbytes(MEMORY_BYTES), flags)
+        self._theirs = Theirs(mode, self._ours.memory.read(0, MEMORY_BYTES))
         self.compared = self.aside = 0
         self.differences: list[str] = []
         self.kinds: Counter[int] = Counter()
+        self.exceptions: Counter[int] = Counter()
         self._tables = b""
 
     def _fresh(self) -> dict[str, int]:
-        chance = self._chance
+        chance, mode = self._chance, self._mode
         values = {name: chance.getrandbits(chance.choice((8, 16, 19))) for name in REGISTERS}
-        values |= {"esp": chance.randrange(0x4000, 0xF000) & ~3, "eflags": 2 | chance.getrandbits(12) & STATUS}
-        values |= {"halted": 0, "dr7": 0x400, "cr4": 0, "cr3": 0, "cpl": 0, "gdtr_base": GDT, "gdtr_limit": 23}
-        if self.bits == 32:
-            values |= {"cr0": 0x11, "idtr_base": IDT, "idtr_limit": 0x7FF}
-            values["eip"] = chance.randrange(TABLES_END, MEMORY_BYTES - 0x100)
-            for name in ("cs", "ss", "ds", "es", "fs", "gs"):
-                code = name == "cs"
-                values |= {name: CODE if code else DATA, f"{name}_base": 0, f"{name}_limit": 0xFFFFFFFF}
-                values[f"{name}_access"] = 0xC9B if code else 0xC93
-        else:
-            values |= {"cr0": 0x10, "idtr_base": 0, "idtr_limit": 0x3FF, "eip": chance.randrange(0x10000)}
-            for name in ("cs", "ss", "ds", "es", "fs", "gs"):
-                values[name] = chance.randrange(0x300, 0xF000)
-                values |= {f"{name}_base": values[name] << 4, f"{name}_limit": 0xFFFF, f"{name}_access": 0x93}
-            values["cs_access"] = 0x9B
+        values |= {"esp": chance.randrange(0x7000, 0xF000) & ~3, "eflags": 2 | chance.getrandbits(12) & STATUS}
+        values |= {"halted": 0, "dr7": 0x400, "cr4": 0, "cr3": PAGE_DIRECTORY, "cr0": mode.cr0, "cpl": mode.cpl}
+        values |= {"gdtr_base": GDT, "gdtr_limit": TASK + 7, "idtr_base": IDT, "idtr_limit": 0x7FF}
+        values |= {"tr": TASK, "tr_base": TSS, "tr_limit": 0x67, "tr_access": 0x8B}
+        last = (0x10000 if mode.bits == 16 else MEMORY_BYTES) - 0x100
+        values["eip"] = chance.randrange(TABLES_END if mode.flat else 0, last)
+        if not mode.protected:
+            values |= {"idtr_base": 0, "idtr_limit": 0x3FF}
+        if mode.v86:
+            values["eflags"] |= VM | 0x3000
+        code, data = mode.selectors
+        for name in ("cs", "ss", "ds", "es", "fs", "gs"):
+            if mode.flat:
+                privilege = mode.cpl << 5
+                big = 0xC00 if name != "cs" or mode.bits == 32 else 0x800
+                values |= {name: code if name == "cs" else data, f"{name}_base": 0, f"{name}_limit": 0xFFFFFFFF}
+                values[f"{name}_access"] = (0x9B if name == "cs" else 0x93) | privilege | big
+            else:
+                values[name] = chance.randrange(0x600, 0xF000)
+                values |= {f"{name}_base": values[name] << 4, f"{name}_limit": 0xFFFF}
+                values[f"{name}_access"] = 0xF3 if mode.v86 else 0x9B if name == "cs" else 0x93
         return values
 
     def _copy_tables(self) -> None:
@@ -288,18 +393,20 @@ class Comparison:
         linear = before["cs_base"] + before["eip"]
         if not TABLES_END <= linear < MEMORY_BYTES - 32:
             return False
-        instruction = Instruction.at(ours.memory.read(linear, 16), self.bits)
+        instruction = Instruction.at(ours.memory.read(linear, 16), self._mode.bits)
         if instruction.aside:
             return self._ours_alone(before)
         theirs.begin(before)
         vector = ours.step()
-        went = theirs.step(linear)
+        went = theirs.step(before)
         self.compared += 1
         self.kinds[instruction.opcode] += 1
+        if vector is not None:
+            self.exceptions[vector] += 1
         after = ours.cpu.registers()
         wrong = ""
         # QEMU checks no limits and no access rights of segments; memory ends where the noise does.
-        unchecked = vector in (12, 13, SHUTDOWN) if self.bits == 16 else vector == 13 and instruction.through_cs
+        unchecked = vector == 13 and instruction.through_cs if self._mode.flat else vector in (12, 13, SHUTDOWN)
         outside = unchecked or any(at + size > MEMORY_BYTES for at, size in theirs.written)
         over_itself = any(linear - size < at < linear + CODE_AHEAD for at, size in theirs.written)
         if over_itself:
@@ -311,6 +418,8 @@ class Comparison:
             stayed = theirs.eip == before["eip"]
             if went and not stayed and not outside:
                 wrong = f"exception {vector} here alone"
+            elif vector == PAGE_FAULT and theirs.cr2 != after["cr2"]:
+                wrong = f"page fault at {after['cr2']:x} and {theirs.cr2:x}"
         elif not went:
             if not self._beyond(before):
                 wrong = "an exception there alone"
@@ -322,14 +431,14 @@ class Comparison:
             state = " ".join(
                 f"{name}={before[name]:x}" for name in (*REGISTERS, "eip", "eflags", "cs", "ds", "ss", "es")
             )
-            self.differences.append(f"{self.bits} bits, {instruction.code.hex()}: {wrong}; before: {state}")
+            self.differences.append(f"{self._mode.name}, {instruction.code.hex()}: {wrong}; before: {state}")
         if wrong or over_itself or vector is not None or not went or theirs.eip != after["eip"]:
             self._level()
         return vector is None and not after["halted"] and after["eip"] <= 0xFFFFFFFF and went
 
     def _beyond(self, before: dict[str, int]) -> bool:
         """Whether Unicorn may have met the end of its memory: ours reads FFh there."""
-        return self.bits == 32 or any(
+        return self._mode.flat or any(
             before[f"{name}_base"] > MEMORY_BYTES - 0x10000 for name in ("ds", "es", "ss", "fs", "gs")
         )
 
@@ -372,11 +481,11 @@ def main(instructions: int) -> None:
     for seed in range(1 << 30):
         if instructions <= 0:
             return
-        for bits in (16, 32):
-            comparison = Comparison(bits, seed)
+        for mode in MODES:
+            comparison = Comparison(mode, seed)
             comparison.run(min(instructions, 100_000))
             instructions -= comparison.compared
-            print(f"seed {seed}, {bits} bits: {comparison.compared} compared, {comparison.aside} aside", flush=True)
+            print(f"seed {seed}, {mode.name}: {comparison.compared} compared, {comparison.aside} aside", flush=True)
             for difference in comparison.differences[:20]:
                 print("   ", difference, flush=True)
 
