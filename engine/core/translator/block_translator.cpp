@@ -44,7 +44,7 @@ void BlockTranslator::write() {
     if (i + 1u < block_.count) {
       call_interpreter(op);
       undefined_ = 0;
-      x87_is_here_ = false;
+      x87_is_here_ = sse_is_here_ = false;
     } else {
       leave_at(op);
       translation_.leaves = true;
@@ -100,6 +100,7 @@ void BlockTranslator::note_flags(const Op& op, Done done) {
     if ((opcode == 0xA4 || opcode == 0xAC) && (op.imm & 31) != 0) undefined_ = FLAG_AF;
     if (opcode == 0xA3 || opcode == 0xAB || opcode == 0xB3 || opcode == 0xBB || opcode == 0xBA) undefined_ &= ~FLAG_CF;
     if (opcode == 0xB0 || opcode == 0xB1 || opcode == 0xC0 || opcode == 0xC1) undefined_ = 0;
+    if (opcode == 0x2E || opcode == 0x2F) undefined_ = 0;  // UCOMISx, COMISx
     return;
   }
   if (is_shift(op)) {
@@ -154,6 +155,7 @@ BlockTranslator::Done BlockTranslator::instruction(const Op& op) {
   if (handler == op_undefined || handler == op_too_long) return Done::not_here;
   if (map == 0 && op.opcode == 0x90 && !(op.flags & OP_LOCK)) return Done::yes;  // NOP, PAUSE
   if (map == 0) return (op.flags & (OP_REP | OP_REPNE)) && op.opcode != 0xC3 ? Done::not_here : one_byte(op);
+  if (map == 1 && is_vector(op.opcode)) return vector(op);
   if (map == 1) return op.flags & (OP_REP | OP_REPNE) ? Done::not_here : two_byte(op);
   return Done::not_here;
 }
@@ -278,6 +280,7 @@ BlockTranslator::Done BlockTranslator::two_byte(const Op& op) {
   if (opcode >= 0x40 && opcode <= 0x4F) return same_opcode(op, 1, opcode, false);
   if (opcode >= 0x80 && opcode <= 0x8F) return jump_if(op);
   if (opcode >= 0x90 && opcode <= 0x9F) return group(op, 1, opcode, 0, true);
+  if (opcode >= 0x18 && opcode <= 0x1F) return Done::yes;  // hints and NOPs, which touch no memory
   switch (opcode) {
     case 0xA3:  // with a bit offset in a register, memory operands reach beyond their address
     case 0xAB:
@@ -306,6 +309,8 @@ BlockTranslator::Done BlockTranslator::two_byte(const Op& op) {
     case 0xBE:
     case 0xBF:
       return extend(op);
+    case 0xC3:
+      return store_past_caches(op);
     case 0xC8:
     case 0xC9:
     case 0xCA:
@@ -409,7 +414,7 @@ void BlockTranslator::effective_address(const Op& op, int to) {
   if (op.address_mask == 0xFFFF) code_.zero_extend16(to, to);
 }
 
-void BlockTranslator::access(unsigned segment, int size, bool store, bool wide) {
+void BlockTranslator::access(unsigned segment, int size, bool store, bool wide, bool aligned) {
   const SegmentKind kind = segment_kind(kinds_, segment);
   // The first byte, and then the last, not beyond FFFFh.
   const auto check_small = [&](int offset) {
@@ -429,7 +434,14 @@ void BlockTranslator::access(unsigned segment, int size, bool store, bool wide) 
     code_.lea(R8, {R8, R9, 0, 0});
   }
   uint8_t* found;
-  if (size > 1) {
+  if (aligned) {
+    // The low four bits alone in a byte.
+    code_.lea(RCX, {HostMemory::NONE, R8, 3, 0});
+    code_.lea(RCX, {RCX, RCX, 0, 0});
+    code_.with_register(1, 0xB6, 4, RCX, RCX);
+    code_.shrx(R9, R8, R15, 4);
+    found = code_.jrcxz();
+  } else if (size > 1) {
     // Page offset in the top bits: adding the distance of the last byte carries when that is in another page.
     code_.rorx(R9, R8, 12);
     code_.lea(R9, {R9, HostMemory::NONE, 0, (size - 1) << 20}, 8);
@@ -446,9 +458,9 @@ void BlockTranslator::access(unsigned segment, int size, bool store, bool wide) 
   code_.jrcxz_back(slow);
 }
 
-void BlockTranslator::operand(const Op& op, int size, bool store) {
+void BlockTranslator::operand(const Op& op, int size, bool store, bool aligned) {
   effective_address(op, R8);
-  access(op.segment, size, store, op.address_mask != 0xFFFF);
+  access(op.segment, size, store, op.address_mask != 0xFFFF, aligned);
 }
 
 bool BlockTranslator::can_use_stack() const {

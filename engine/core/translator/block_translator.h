@@ -28,7 +28,7 @@ class BlockTranslator {
     not_here,  // the interpreter has to do it
   };
 
-  // -- Instructions: block_translator.cpp, translate_data.cpp, translate_control.cpp
+  // -- Instructions: block_translator.cpp, and the translate_*.cpp
   Done instruction(const Op& op);
   Done one_byte(const Op& op);
   Done two_byte(const Op& op);
@@ -56,15 +56,21 @@ class BlockTranslator {
   Done load_x87_control(const Op& op);
   void need_x87();
   void remember_x87(const Op& op, bool memory);
+  Done vector(const Op& op);
+  Done store_past_caches(const Op& op);
+  static bool is_vector(uint8_t opcode);  // of the two-byte map
+  void need_sse();
   void call_interpreter(const Op& op);
   void leave_at(const Op& op);
 
   // -- Operands. Guest-memory operands end up as [RCX + R8].
   static constexpr HostMemory OPERAND{RCX, R8, 0, 0};
   bool can_address(const Op& op, bool store) const;
-  void operand(const Op& op, int size, bool store);                        // effective address, then access()
-  void effective_address(const Op& op, int to);                            // offset in the segment
-  void access(unsigned segment, int size, bool store, bool wide = false);  // offset in R8, `wide`: beyond FFFFh too
+  // Effective address, then access().
+  void operand(const Op& op, int size, bool store, bool aligned = false);
+  void effective_address(const Op& op, int to);  // offset in the segment
+  // Offset in R8. `wide`: beyond FFFFh too; `aligned`: 16 bytes, the interpreter's when they are not.
+  void access(unsigned segment, int size, bool store, bool wide = false, bool aligned = false);
   bool can_use_stack() const;
   void stack_address(int below);  // R8: ESP - below, cut to the stack's size
   void move_stack(int by);
@@ -108,9 +114,9 @@ class BlockTranslator {
   CodeWriter& code_;
   const uint32_t kinds_;
   const Op* current_ = nullptr;
-  uint32_t undefined_ = 0;                // flags that the host left in a state of its own
-  TranslationExit* slow_exit_ = nullptr;  // of the current instruction
-  bool x87_is_here_ = false;              // in this block, so far
+  uint32_t undefined_ = 0;                          // flags that the host left in a state of its own
+  TranslationExit* slow_exit_ = nullptr;            // of the current instruction
+  bool x87_is_here_ = false, sse_is_here_ = false;  // in this block, so far
   std::vector<Cold> cold_;
 };
 

@@ -17,6 +17,9 @@ struct TranslatorFrame {
   // translator's records (0: nothing), and the linear address of the last operand.
   uint64_t x87_away = 1;
   uint32_t x87_last = 0, x87_last_memory = 0, x87_operand = 0;
+  // SSE: nonzero while the guest's registers and MXCSR are not in the host's; the host's own MXCSR.
+  uint64_t sse_away = 1;
+  uint32_t host_mxcsr = 0x1F80;
   uint32_t eip = 0;    // r8d at the end: where to go on
   uint16_t flags = 0;  // high: AH as LAHF leaves it; low: OF
 };

@@ -70,6 +70,7 @@ void BlockTranslator::need_x87() {
   code_.land(here);
   code_.land(came);
   x87_is_here_ = true;
+  sse_is_here_ = false;  // put away when the call was made
 }
 
 // What FNSTENV will tell about the last instruction and its operand.

@@ -37,6 +37,10 @@ uint64_t bring_x87_in(Interpreter* cpu, const Op*) {
   return cpu->translator()->bring_x87();
 }
 
+uint64_t bring_sse_in(Interpreter* cpu, const Op*) {
+  return cpu->translator()->bring_sse();
+}
+
 // What FNSAVE writes in 32-bit protected mode, SDM vol. 1, figures 8-9 and 8-11.
 struct __attribute__((packed)) X87Image {
   uint32_t control, status, tags, ip, cs_opcode, dp, ds;
@@ -125,6 +129,29 @@ void Translator::write_trampolines() {
     code.with_register(1, 0x90, 1, 0, RAX);  // SETO AL
     code.store(place(&frame.flags), RAX, 2);
     code.store(place(&frame.left), R13, 8);
+    code.load_byte(RCX, place(&frame.sse_away));
+    uint8_t* const here = code.jrcxz();
+    uint8_t* const away = code.jump_short();
+    code.land(here);
+    for (int i = 0; i < 8; ++i) {
+      code.with_memory(1, 0x11, 4, i, place(&cpu_.state_.xmm[static_cast<size_t>(i)]));  // MOVUPS
+    }
+    code.with_memory(1, 0xAE, 4, 3, place(&cpu_.state_.mxcsr));  // STMXCSR
+    code.with_memory(1, 0xAE, 4, 2, place(&frame.host_mxcsr));   // LDMXCSR
+    code.with_memory(0, 0xC6, 1, 0, place(&frame.sse_away));
+    code.byte(1);
+    code.land(away);
+  };
+  // With 0 in rcx.
+  const auto load_vectors = [&] {
+    uint8_t* const come = code.jrcxz();
+    uint8_t* const stay = code.jump_short();
+    code.land(come);
+    for (int i = 0; i < 8; ++i) {
+      code.with_memory(1, 0x10, 4, i, place(&cpu_.state_.xmm[static_cast<size_t>(i)]));  // MOVUPS
+    }
+    code.with_memory(1, 0xAE, 4, 2, place(&cpu_.state_.mxcsr));  // LDMXCSR
+    code.land(stay);
   };
   static constexpr int SAVED[] = {RBX, RBP, R12, R13, R14, R15};
   const auto return_to_host = [&] {
@@ -159,8 +186,8 @@ void Translator::write_trampolines() {
   leave_bare_code_ = code.at();
   return_to_host();
 
-  // Both come back with 0 in rcx when the translation goes on. The first is called with the pair in r9.
-  const auto write_call = [&](uint64_t (*function)(Interpreter*, const Op*)) {
+  // They come back with 0 in rcx when the translation goes on. The first is called with the pair in r9.
+  const auto write_call = [&](uint64_t (*function)(Interpreter*, const Op*), bool vectors) {
     uint8_t* const at = code.at();
     store_guest();
     code.lea(RSP, {RSP, HostMemory::NONE, 0, -8}, 8);
@@ -170,13 +197,15 @@ void Translator::write_trampolines() {
     code.with_register(0, 0xFF, 4, 2, RAX);  // CALL RAX
     code.lea(RSP, {RSP, HostMemory::NONE, 0, 8}, 8);
     code.move64(RCX, RAX);
+    if (vectors) load_vectors();
     code.load(R13, place(&frame.left), 8);
     load_guest();
     code.byte(0xC3);
     return at;
   };
-  call_code_ = write_call(&call_interpreter);
-  bring_x87_code_ = write_call(&bring_x87_in);
+  call_code_ = write_call(&call_interpreter, false);
+  bring_x87_code_ = write_call(&bring_x87_in, false);
+  bring_sse_code_ = write_call(&bring_sse_in, true);
 
   next_ = first_free_ = code.at();
 }
@@ -246,6 +275,17 @@ void Translator::put_x87_back() {
     x87.last_dp = frame.x87_operand - segment.base;
     x87.last_ds = segment.selector;
   }
+}
+
+// -- SSE ------------------------------------------------------------------------------------------------------------
+
+uint64_t Translator::bring_sse() {
+  const CpuState& state = cpu_.state_;
+  constexpr uint32_t ALL_MASKED = 0x1F80, RESERVED = 0xFFFF0000;
+  if ((state.cr0 & (CR0_EM | CR0_TS)) || !(state.cr4 & CR4_OSFXSR)) return 1;
+  if ((state.mxcsr & (ALL_MASKED | RESERVED)) != ALL_MASKED) return 1;
+  cpu_.translator_frame_.sse_away = 0;
+  return 0;
 }
 
 // -- Contexts ------------------------------------------------------------------------------------------------------

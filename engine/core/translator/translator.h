@@ -112,6 +112,8 @@ class Translator {
   // -- From translated code
   // The guest's x87 registers into the host's unit; 0 when they are there.
   uint64_t bring_x87();
+  // Whether its XMM registers and MXCSR may come: 0, and the trampoline loads them.
+  uint64_t bring_sse();
 
   // -- From handlers
   const Op* warm(const Op* op);
@@ -185,6 +187,7 @@ class Translator {
   uint8_t* leave_bare_code_ = nullptr;
   uint8_t* call_code_ = nullptr;
   uint8_t* bring_x87_code_ = nullptr;
+  uint8_t* bring_sse_code_ = nullptr;
   std::vector<X87Record> x87_records_{{}};  // from 1
   Jump* jumps_ = nullptr;
   Context contexts_[CONTEXTS] = {};
