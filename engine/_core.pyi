@@ -171,7 +171,10 @@ class Interpreter(Vcpu):
     def can_translate() -> bool:
         """Whether this host can run translated code."""
     def use_translator(self, heat: int = 20) -> None:
-        """From now on code that runs often is translated: blocks entered ``heat`` times. Raises HostMemoryError."""
+        """From now on code that runs often is translated: blocks entered ``heat`` times, where that pays.
+
+        With a heat of 1 each block is, whether it pays or not. Raises HostMemoryError.
+        """
     def release_caches(self) -> None:
         """Gives decoded and translated code back; at the end of ``run`` when guest code runs now."""
     @property

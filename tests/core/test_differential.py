@@ -40,6 +40,7 @@ def compare(
             )
         compared += 1
     assert compared > 0
+    ours.check_accelerator()
 
 
 @pytest.mark.parametrize(("length", "count"), [(1, 45_000), (8, 15_000)])

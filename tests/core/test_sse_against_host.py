@@ -11,7 +11,6 @@ import random
 
 import pytest
 
-from engine import _core
 from tests.core.processors import HostProcessor, OurProcessor, Outcome
 from tests.core.sse_streams import FLOATS, INTEGER, MOVES, RESULT, SSE3, UNCOMPARED, Form, SseGenerator
 from tests.core.streams import Case
@@ -74,4 +73,4 @@ def test_every_instruction_agrees_with_the_host(forms: list[Form], model: str, c
         case = generator.case(generator.rng.choice((1, 1, 3)))
         where = f"seed {SEED}, case {number}: {case.names}, image {case.data[:288].hex()}"
         compare(ours.run(case), host.run(case), where)
-    assert isinstance(ours.cpu, _core.Interpreter)
+    ours.check_accelerator()

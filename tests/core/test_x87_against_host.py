@@ -147,3 +147,4 @@ def test_every_instruction_agrees_with_the_host() -> None:
             assert mine.data[at : at + length].hex() == theirs.data[at : at + length].hex(), f"{what}, {where}"
         assert (mine.eflags ^ theirs.eflags) & 0x8D5 == 0, where
         assert mine.gpr == theirs.gpr, where
+    ours.check_accelerator()

@@ -37,8 +37,9 @@ BlockTranslator::Done BlockTranslator::same_opcode(const Op& op, int map, uint8_
   const bool exchange = (map == 0 && opcode == 0x86) || (map == 1 && opcode == 0xC0);
   const bool writes_reg = exchange || (map == 0 && (opcode == 0x8A || (opcode < 0x38 && (opcode & 2))));
   const bool writes_rm = stores && !memory;
-  if (writes_rm && is_high(op.rm, size)) write_high(op.rm, R9);
+  // XADD of a register with itself: the sum stays.
   if (writes_reg && is_high(op.reg, size)) write_high(op.reg, R10);
+  if (writes_rm && is_high(op.rm, size)) write_high(op.rm, R9);
   return Done::yes;
 }
 

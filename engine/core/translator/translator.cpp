@@ -369,9 +369,14 @@ void Translator::drop_all_code() {
   ++counters_.flushes;
 }
 
+// Code that changes again and again has to be entered more often.
+uint32_t Translator::heat_for(const Block& block) const {
+  return every_block() ? EVERY_BLOCK : heat_ << block.back_off;
+}
+
 const Op* Translator::warm(const Op* op) {
   Block* const block = block_of(op);
-  if (++block->heat < heat_ << block->back_off) return block->first(cpu_, op);
+  if (++block->heat < heat_for(*block)) return block->first(cpu_, op);
   block->heat = 0;
   look_at_context();
   if (segment_kind(kinds_, CS) == SegmentKind::checked || translate(block) == nullptr) return block->first(cpu_, op);
@@ -388,7 +393,7 @@ Translation* Translator::translate(Block* block) {
   CodeWriter code(next_, next_ + MOST_BLOCK_BYTES);
   BlockTranslator(*this, *translation, code).write();
   const size_t cost = translation->calls.size() * COST_OF_CALL + (translation->leaves ? COST_OF_LEAVING : 0);
-  if (code.full() || block->count <= cost) {
+  if (code.full() || (block->count <= cost && !every_block())) {
     block->back_off = MOST_BACK_OFF;
     return nullptr;
   }
@@ -414,7 +419,7 @@ Translation* Translator::find(uint32_t eip) {
 void Translator::stayed(Block* block, uint64_t instructions) {
   Translation* const translation = block->translation;
   if (translation == nullptr) return;  // gone meanwhile
-  if (instructions >= SHORT_STAY) {
+  if (instructions >= SHORT_STAY || every_block()) {
     translation->short_stays /= 2;
   } else if (++translation->short_stays >= MOST_SHORT_STAYS && block->ops[0].fn == op_translated) {
     block->ops[0].fn = op_resting;
@@ -441,7 +446,7 @@ const Op* Translator::enter(const Op* first) {
   Translation* target = block->translation;
   if (!fits(*target, cpu_.block_eip_)) {
     // The same bytes by another way. When that is the rule by now, they are translated for it.
-    if (++block->heat >= heat_ << block->back_off && segment_kind(kinds_, CS) != SegmentKind::checked) {
+    if (++block->heat >= heat_for(*block) && segment_kind(kinds_, CS) != SegmentKind::checked) {
       block_dropped(block);
       block->ops[0].fn = op_warm;
       block->heat = 0;

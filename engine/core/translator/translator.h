@@ -91,7 +91,9 @@ class Translator {
   // Whether this host can run translated code: an x86-64 processor with BMI2.
   static bool is_supported();
 
-  // A block is translated when it is entered for the `heat`th time. Throws HostMemoryError.
+  // A block is translated when it is entered for the `heat`th time; with EVERY_BLOCK, also where that does not pay.
+  // Throws HostMemoryError.
+  static constexpr uint32_t EVERY_BLOCK = 1;
   static constexpr uint32_t DEFAULT_HEAT = 20;
   static constexpr size_t CODE_BYTES = 32u << 20;
   Translator(Interpreter& cpu, uint32_t heat);
@@ -163,6 +165,8 @@ class Translator {
   void put_x87_back();
 
   void write_trampolines();
+  bool every_block() const { return heat_ == EVERY_BLOCK; }
+  uint32_t heat_for(const Block& block) const;
   Translation* translate(Block* block);
   void drop_all_code();
   uint32_t segment_kinds() const;
