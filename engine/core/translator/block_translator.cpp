@@ -111,7 +111,7 @@ void BlockTranslator::note_flags(const Op& op, Done done) {
   }
   const bool arithmetic =
       (opcode < 0x40 && (opcode & 7) < 6) || (opcode >= 0x80 && opcode <= 0x85) || opcode == 0xA8 || opcode == 0xA9;
-  if (arithmetic) undefined_ = 0;
+  if (arithmetic || (opcode & 0xFE) == CMPS || (opcode & 0xFE) == SCAS) undefined_ = 0;
   if ((opcode == 0xDB || opcode == 0xDF) && op.modrm >= 0xE8 && op.modrm <= 0xF7) undefined_ = 0;  // FCOMI and kin
   if ((opcode >= 0x40 && opcode <= 0x4F) || ((opcode == 0xFE || opcode == 0xFF) && extension < 2))
     undefined_ &= FLAG_CF;
@@ -226,6 +226,20 @@ BlockTranslator::Done BlockTranslator::one_byte(const Op& op) {
     case 0xA2:
     case 0xA3:
       return move_offset(op);
+    case MOVS:
+    case MOVS + 1:
+    case CMPS:
+    case CMPS + 1:
+    case STOS:
+    case STOS + 1:
+    case LODS:
+    case LODS + 1:
+    case SCAS:
+    case SCAS + 1:
+      return string(op);
+    case 0xFC:  // CLD
+    case 0xFD:  // STD
+      return (opcode == 0xFD) == ((kinds_ & KINDS_BACKWARD) != 0) ? Done::yes : Done::not_here;
     case 0xA8:
     case 0xA9:
       code_.with_register(0, op.operand_size == 1 ? 0xF6 : 0xF7, op.operand_size, 0, RAX);

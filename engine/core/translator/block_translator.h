@@ -15,6 +15,8 @@ namespace bancada {
 
 class BlockTranslator {
  public:
+  // String instructions, their opcodes for bytes.
+  static constexpr uint8_t MOVS = 0xA4, CMPS = 0xA6, STOS = 0xAA, LODS = 0xAC, SCAS = 0xAE;
   // Host registers of EAX to EDI.
   static constexpr uint8_t HOST_OF[8] = {RAX, R11, RDX, RBX, R12, RBP, RSI, RDI};
 
@@ -56,6 +58,9 @@ class BlockTranslator {
   Done load_x87_control(const Op& op);
   void need_x87();
   void remember_x87(const Op& op, bool memory);
+  Done string(const Op& op);
+  void string_operand(const Op& op, int pointer, unsigned segment, bool store);
+  void advance(const Op& op, int pointer);
   Done vector(const Op& op);
   Done store_past_caches(const Op& op);
   static bool is_vector(uint8_t opcode);  // of the two-byte map

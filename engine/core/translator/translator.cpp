@@ -296,6 +296,7 @@ uint32_t Translator::segment_kinds() const {
     return span >= 0x10000 ? SegmentKind::small : SegmentKind::checked;
   };
   uint32_t kinds = cpu_.stack_mask_ == 0xFFFFFFFF ? KINDS_STACK32 : 0;
+  if (cpu_.state_.eflags & FLAG_DF) kinds |= KINDS_BACKWARD;
   for (unsigned i = ES; i <= GS; ++i) {
     const Segment& segment = cpu_.state_.seg[i];
     uint64_t span = std::min(segment.read_span, segment.write_span);
@@ -309,7 +310,8 @@ uint32_t Translator::segment_kinds() const {
 }
 
 void Translator::look_at_context() {
-  if (!context_is_stale_) return;
+  const bool backward = cpu_.state_.eflags & FLAG_DF;
+  if (!context_is_stale_ && backward == ((kinds_ & KINDS_BACKWARD) != 0)) return;
   context_is_stale_ = false;
   kinds_ = segment_kinds();
   const ContextKey key{cpu_.fetch_context_, cpu_.state_.seg[CS].base, kinds_};
@@ -541,7 +543,8 @@ uint64_t Translator::call(const Op* pair) {
     return 1;
   }
   const Block* const block = translation->block;
-  if (!block->live) {
+  const bool backward = cpu_.state_.eflags & FLAG_DF;
+  if (!block->live || backward != ((translation->kinds & KINDS_BACKWARD) != 0)) {
     call_exit_ = {TranslationExit::Kind::after_call, nullptr, block->ops + pair->position + 1};
     frame.exit = &call_exit_;
     return 1;

@@ -38,9 +38,10 @@ enum class SegmentKind : uint8_t {
   flat,     // the same with base 0
 };
 
-// Segment kinds as one number: two bits for each register, and these.
+// Segment kinds and what else a translation is good for as one number: two bits for each register, and these.
 constexpr uint32_t KINDS_CS_READABLE = 1u << 12;
 constexpr uint32_t KINDS_STACK32 = 1u << 13;
+constexpr uint32_t KINDS_BACKWARD = 1u << 14;  // EFLAGS.DF
 constexpr SegmentKind segment_kind(uint32_t kinds, unsigned segment) {
   return static_cast<SegmentKind>(kinds >> (segment * 2) & 3);
 }
