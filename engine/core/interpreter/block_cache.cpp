@@ -12,8 +12,25 @@ namespace bancada {
 
 namespace {
 
-uint64_t key_of(uint32_t physical, uint8_t mode) {
-  return physical | static_cast<uint64_t>(mode) << 32;
+uint64_t key_of(uint32_t physical, uint32_t second_page, uint8_t mode) {
+  // Page 0 could be a second page, too.
+  const uint64_t second = second_page == Block::ONE_PAGE ? 0 : (second_page >> 12) + uint64_t{1};
+  return physical | static_cast<uint64_t>(mode) << 32 | second << 40;
+}
+
+uint32_t bytes_in_first_page(const Block& block) {
+  return std::min<uint32_t>(block.length, PAGE_SIZE - (block.physical & ~PAGE_MASK));
+}
+
+struct Part {
+  uint32_t start, bytes;
+};
+
+// What of a block lies in a page.
+Part part_in(const Block& block, uint32_t number) {
+  const uint32_t first = bytes_in_first_page(block);
+  if (block.physical >> 12 == number) return {block.physical & ~PAGE_MASK, first};
+  return {0, block.length - first};
 }
 
 // Calls `visit(word, mask)` for the words of a page's map that hold bytes [first, first + length).
@@ -48,7 +65,7 @@ BlockCache::BlockCache(Interpreter& cpu) : cpu_(cpu) {}
 Block* BlockCache::find(uint32_t physical, uint8_t mode) {
   Block*& recent = recent_[(physical ^ physical >> 14) % RECENT];
   if (recent != nullptr && recent->live && recent->physical == physical && recent->mode == mode) return recent;
-  const auto found = by_address_.find(key_of(physical, mode));
+  const auto found = by_address_.find(key_of(physical, Block::ONE_PAGE, mode));
   if (found == by_address_.end()) return recent = decode(physical, mode, nullptr);
   return recent = found->second->live ? found->second : decode(physical, mode, found->second);
 }
@@ -73,10 +90,38 @@ Block* BlockCache::decode(uint32_t physical, uint8_t mode, Block* old) {
     ended = result == DecodeResult::ends_block;
   }
   if (count == 0) return nullptr;
+  return store(key_of(physical, Block::ONE_PAGE, mode), physical, Block::ONE_PAGE, ops, count, at - start, old);
+}
+
+Block* BlockCache::find_across(uint32_t physical, uint32_t second_page, uint8_t mode) {
+  const auto found = by_address_.find(key_of(physical, second_page, mode));
+  Block* const block = found == by_address_.end() ? nullptr : found->second;
+  return block != nullptr && block->live ? block : decode_across(physical, second_page, mode, block);
+}
+
+Block* BlockCache::decode_across(uint32_t physical, uint32_t second_page, uint8_t mode, Block* old) {
+  PhysicalMemory& memory = cpu_.memory();
+  if (!(memory.flags(physical) & PAGE_READ) || !(memory.flags(second_page) & PAGE_READ)) return nullptr;
+  uint8_t bytes[LONGEST_INSTRUCTION];
+  const uint32_t start = physical & ~PAGE_MASK, first = PAGE_SIZE - start;
+  // A page that goes on in itself is not watched twice.
+  if (first >= LONGEST_INSTRUCTION || physical >> 12 == second_page >> 12) return nullptr;
+  std::memcpy(bytes, memory.host_page(physical) + start, first);
+  std::memcpy(bytes + first, memory.host_page(second_page), LONGEST_INSTRUCTION - first);
+  Op ops[2];
+  if (decode_instruction(bytes, sizeof bytes, mode, cpu_.model_, ops[0]) == DecodeResult::needs_more) return nullptr;
+  ops[0].offset = 0;
+  ops[0].position = 0;
+  if (ops[0].map & RELATIVE_BRANCH) ops[0].imm += ops[0].length;
+  return store(key_of(physical, second_page, mode), physical, second_page, ops, 1, ops[0].length, old);
+}
+
+Block* BlockCache::store(uint64_t key, uint32_t physical, uint32_t second_page, Op* ops, uint32_t count,
+                         uint32_t length, Block* old) {
   Op& last = ops[count];
   std::memset(&last, 0, sizeof last);
   last.fn = op_continue;
-  last.offset = static_cast<uint16_t>(at - start);
+  last.offset = static_cast<uint16_t>(length);
   last.position = static_cast<uint8_t>(count);
 
   Block* block = old;
@@ -90,27 +135,33 @@ Block* BlockCache::decode(uint32_t physical, uint8_t mode, Block* old) {
     block->heat = 0;
     block->first = nullptr;
     block->translation = nullptr;
-    by_address_[key_of(physical, mode)] = block;
+    by_address_[key] = block;
   }
   block->physical = physical;
-  block->length = static_cast<uint16_t>(at - start);
+  block->second_page = second_page;
+  block->length = static_cast<uint16_t>(length);
   block->count = static_cast<uint8_t>(count);
-  block->mode = mode;
+  block->mode = static_cast<uint8_t>(key >> 32);
   block->live = true;
   std::memcpy(block->ops, ops, (count + 1) * sizeof(Op));
 
   if (cpu_.translator()) cpu_.translator()->block_decoded(block);
+  const uint32_t first = bytes_in_first_page(*block);
+  watch(block, physical, first);
+  if (second_page != Block::ONE_PAGE) watch(block, second_page, length - first);
+  return block;
+}
 
+void BlockCache::watch(Block* block, uint32_t physical, uint32_t length) {
   CodePage* code = page_at(physical);
   if (code == nullptr) {
     last_number_ = physical >> 12;
     code = last_page_ = &pages_[last_number_];
-    memory.set_has_code(physical, true);
+    cpu_.memory().set_has_code(physical, true);
     cpu_.forget_stores_to(physical);
   }
   code->blocks.push_back(block);
-  code->mark(start, at - start);
-  return block;
+  code->mark(physical & ~PAGE_MASK, length);
 }
 
 BlockCache::CodePage* BlockCache::page_at(uint32_t physical) {
@@ -137,13 +188,20 @@ void BlockCache::bytes_changed(uint32_t physical, uint32_t length) {
     return;
   }
   if (!page.is_marked(first, length)) return;
+  const uint32_t number = physical >> 12;
   bool hit = false;
   std::erase_if(page.blocks, [&](Block* block) {
-    const uint32_t start = block->physical & ~PAGE_MASK;
-    if (start >= first + length || first >= start + block->length) return false;
+    const auto [start, bytes] = part_in(*block, number);
+    if (start >= first + length || first >= start + bytes) return false;
     for (uint32_t i = 0; i <= block->count; ++i) block->ops[i].fn = op_refetch;
     block->live = false;
     if (cpu_.translator()) cpu_.translator()->block_dropped(block);
+    if (block->second_page != Block::ONE_PAGE) {
+      const uint32_t other = (block->physical >> 12) == number ? block->second_page >> 12 : block->physical >> 12;
+      if (const auto entry = pages_.find(other); entry != pages_.end()) {
+        std::erase(entry->second.blocks, block);
+      }
+    }
     return hit = true;
   });
   page.stores_to_none = 0;
@@ -152,7 +210,10 @@ void BlockCache::bytes_changed(uint32_t physical, uint32_t length) {
     return;
   }
   page.code = {};
-  for (const Block* block : page.blocks) page.mark(block->physical & ~PAGE_MASK, block->length);
+  for (const Block* block : page.blocks) {
+    const auto [start, bytes] = part_in(*block, number);
+    page.mark(start, bytes);
+  }
 }
 
 bool BlockCache::make_room() {

@@ -15,14 +15,16 @@ class Interpreter;
 struct Translation;
 
 // Straight-line code up to a control transfer, the end of its page, or MOST_OPS. `ops` ends with one more Op
-// that leads on when the last instruction does not.
+// that leads on when the last instruction does not. An instruction that lies in two pages is a block of its own.
 struct Block {
+  static constexpr uint32_t ONE_PAGE = UINT32_MAX;
   uint32_t physical;
-  uint16_t length;   // bytes
-  uint8_t count;     // instructions
-  uint8_t mode;      // decode mode: OP_CODE32 and OP_STACK32
-  uint8_t capacity;  // instructions there is room for
-  bool live;         // false: its bytes changed since; every op is op_refetch
+  uint32_t second_page;  // where the bytes beyond the first page are, or ONE_PAGE
+  uint16_t length;       // bytes
+  uint8_t count;         // instructions
+  uint8_t mode;          // decode mode: OP_CODE32 and OP_STACK32
+  uint8_t capacity;      // instructions there is room for
+  bool live;             // false: its bytes changed since; every op is op_refetch
   // The translator's: how often the block was entered, how much longer it waits since its bytes changed before, the
   // handler of the first instruction itself, and the host code.
   uint8_t back_off;
@@ -40,8 +42,10 @@ class BlockCache {
   explicit BlockCache(Interpreter& cpu);
 
   // The block at a physical address, decoded now if need be; only between blocks, since a block whose bytes changed
-  // is decoded anew in its old place. nullptr: the first instruction crosses the page.
+  // is decoded anew in its old place. nullptr: the first instruction crosses the page, or this is no memory.
   Block* find(uint32_t physical, uint8_t mode);
+  // The block of an instruction that goes on at the start of `second_page`. nullptr: these are no such bytes.
+  Block* find_across(uint32_t physical, uint32_t second_page, uint8_t mode);
   // Bytes are about to change: blocks that were decoded from them are dropped.
   void bytes_changed(uint32_t physical, uint32_t length);
   // Drops everything when the arena is nearly full; only between blocks. Tells whether it did.
@@ -65,6 +69,11 @@ class BlockCache {
   static constexpr uint32_t STORES_TO_NONE = 64;
 
   Block* decode(uint32_t physical, uint8_t mode, Block* old);
+  Block* decode_across(uint32_t physical, uint32_t second_page, uint8_t mode, Block* old);
+  // `ops` with the one that leads on after them; `old`: the place of what was there before.
+  Block* store(uint64_t key, uint32_t physical, uint32_t second_page, Op* ops, uint32_t count, uint32_t length,
+               Block* old);
+  void watch(Block* block, uint32_t physical, uint32_t length);
   CodePage* page_at(uint32_t physical);
 
   Interpreter& cpu_;

@@ -238,12 +238,11 @@ class Interpreter final : public Vcpu, private MemoryObserver {
   uint64_t limit_ = 0;            // a block that could retire beyond it is left to the run loop
   uint64_t code_span_ = 0;        // CS.limit + 1
   uint32_t fetch_context_ = 0;    // changes with every new mapping of code; low bits: decode mode and privilege
-  const Op* unlinked_ = nullptr;  // the direct branch that left the block for want of a link
   struct JumpEntry {
     uint64_t key;  // linear address, fetch_context_ above it
     Block* block;
   };
-  static constexpr uint32_t JUMP_ENTRIES = 4096;
+  static constexpr uint32_t JUMP_ENTRIES = 1u << 15;
   JumpEntry jumps_[JUMP_ENTRIES];
   struct FetchEntry {
     uint32_t page;     // linear
@@ -291,7 +290,8 @@ class Interpreter final : public Vcpu, private MemoryObserver {
   void run_blocks();
   void execute(const Op* op);
   void run_piece(const Block& block, uint32_t count);
-  void run_across_pages(uint32_t linear);
+  Block* find_across_pages(uint32_t linear);
+  void run_undecoded(uint32_t linear);
   void plan_clock_check();
   bool sleep_until_event(ExitReason& reason);
   uint32_t fetch(uint32_t linear);

@@ -26,10 +26,7 @@ enum OpFlags : uint8_t {
 
 struct Op {
   Handler fn;
-  union {
-    Block* link;        // direct branches: the successor, once known
-    const void* extra;  // free for the handler's group
-  };
+  const void* extra;      // free for the handler's group
   uint32_t imm;           // immediate, zero- or sign-extended; relative branches: target minus block EIP
   uint32_t displacement;  // of the memory operand; far pointers: selector; ENTER: level
   uint32_t address_mask;  // 0xFFFF or 0xFFFFFFFF

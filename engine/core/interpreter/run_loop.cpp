@@ -325,8 +325,9 @@ void Interpreter::run_blocks() {
   Block* block = entry.key == key && entry.block->ops[0].fn != op_refetch ? entry.block : nullptr;
   if (block == nullptr) {
     block = blocks_->find(fetch(linear), decode_mode());
+    if (block == nullptr) block = find_across_pages(linear);
     if (block == nullptr) {
-      run_across_pages(linear);
+      run_undecoded(linear);
       return;
     }
     entry = {key, block};
@@ -349,8 +350,17 @@ void Interpreter::run_piece(const Block& block, uint32_t count) {
   execute(piece_);
 }
 
-// An instruction that lies in two pages, or in a device, is decoded each time.
-void Interpreter::run_across_pages(uint32_t linear) {
+// The block of an instruction that lies in two pages of memory, which are touched in their order.
+Block* Interpreter::find_across_pages(uint32_t linear) {
+  const uint32_t in_first = PAGE_SIZE - (linear & ~PAGE_MASK);
+  const uint32_t physical = fetch(linear);
+  if (in_first >= LONGEST_INSTRUCTION || !(memory_.flags(physical) & PAGE_READ)) return nullptr;
+  if (code_span_ - block_eip_ <= in_first) return nullptr;
+  return blocks_->find_across(physical, fetch(linear + in_first) & PAGE_MASK, decode_mode());
+}
+
+// One instruction in a device, or in a page that goes on in itself: it is decoded each time.
+void Interpreter::run_undecoded(uint32_t linear) {
   uint8_t bytes[LONGEST_INSTRUCTION + 1];
   const uint64_t to_limit = code_span_ - block_eip_;
   const auto wanted = static_cast<uint32_t>(std::min<uint64_t>(LONGEST_INSTRUCTION, to_limit));

@@ -2,6 +2,7 @@
 #include <cstddef>
 
 #include "../interpreter/block_cache.h"
+#include "../interpreter/decoder.h"
 #include "../interpreter/interpreter.h"
 #include "block_translator.h"
 
@@ -25,6 +26,8 @@ bool BlockTranslator::fits_code_segment(uint32_t eip) const {
 
 bool BlockTranslator::in_same_page(uint32_t eip) const {
   const uint32_t offset = block_.physical & 0xFFF;
+  // The block there may be an instruction that goes on in another page, which depends on the mapping.
+  if (((block_.physical + eip - translation_.eip) & 0xFFF) > 0x1000 - LONGEST_INSTRUCTION) return false;
   // Without a wrap of EIP the physical page is the same, however it is mapped.
   return eip >= translation_.eip ? eip - translation_.eip < 0x1000 - offset : translation_.eip - eip <= offset;
 }
