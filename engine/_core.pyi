@@ -173,8 +173,10 @@ class Interpreter(Vcpu):
     def use_translator(self, heat: int = 20) -> None:
         """From now on code that runs often is translated: blocks entered ``heat`` times, where that pays.
 
-        With a heat of 1 each block is, whether it pays or not. Raises HostMemoryError.
+        With a heat of 1 each block is, whether it pays or not. Raises HostMemoryError; RuntimeError inside ``run``.
         """
+    def use_no_translator(self) -> None:
+        """From now on all code is interpreted. The guest sees no difference. Raises RuntimeError inside ``run``."""
     def release_caches(self) -> None:
         """Gives decoded and translated code back; at the end of ``run`` when guest code runs now."""
     @property

@@ -320,27 +320,29 @@ class Board:
         self.memory.map_backed(0, min(config.memory_mb * MEGABYTE, 0xA0000), 0, writable)
         if config.memory_mb > 1:
             self.memory.map_backed(MEGABYTE, (config.memory_mb - 1) * MEGABYTE, MEGABYTE, writable)
-        self.cpu, self.accelerator = self._make_processor()
+        self.cpu = _core.Interpreter(self.memory, self.bus, self.clock, self.config.cpu_model)
+        self.accelerator = ""
+        self.use_accelerator(self.config.accelerator)
         self._closers.append(self.cpu.release_caches)
         self._closers.append(lambda: self.cpu.set_wires(None, None, None))
 
-    def _make_processor(self) -> tuple[_core.Interpreter, str]:
-        wanted = self.config.accelerator
+    def use_accelerator(self, wanted: str) -> None:
+        """What runs guest code from now on; ``cpu`` must not be running. Raises HostResourceError."""
         if wanted == "kvm":
             raise HostResourceError(
                 "The accelerator “kvm” is not part of this version of Bancada. Choose “auto”, “translator” or “interpreter”."
             )
-        cpu = _core.Interpreter(self.memory, self.bus, self.clock, self.config.cpu_model)
-        if wanted == "interpreter":
-            return cpu, "interpreter"
-        if not _core.Interpreter.can_translate():
-            if wanted == "auto":
-                return cpu, "interpreter"
+        can_translate = _core.Interpreter.can_translate()
+        if wanted == "translator" and not can_translate:
             raise HostResourceError(
                 "The translator needs Linux on an x86-64 processor with BMI2, which this host is not. Choose “auto”."
             )
-        cpu.use_translator()
-        return cpu, "translator"
+        if wanted == "interpreter" or not can_translate:
+            self.cpu.use_no_translator()
+            self.accelerator = "interpreter"
+        else:
+            self.cpu.use_translator()
+            self.accelerator = "translator"
 
     def _start_time(self) -> datetime.datetime:
         if self.config.start_time:

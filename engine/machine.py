@@ -119,6 +119,13 @@ class Machine:
         if self._state is PowerState.PAUSED:
             self._order(PowerState.RUNNING, "resumed")
 
+    def use_accelerator(self, accelerator: str) -> None:
+        """Goes on with “translator” or “interpreter” (or “auto”), for as long as this machine lives; the guest sees no
+        difference. Raises MachineError unless the machine is paused or off, HostResourceError when the host cannot."""
+        if self._state not in (PowerState.PAUSED, PowerState.OFF):
+            raise MachineError("What runs guest code can be changed while the machine is paused. Pause it first.")
+        self.call(lambda: self.board.use_accelerator(accelerator))
+
     def reset(self) -> None:
         """The reset button."""
         if self._state is PowerState.OFF:

@@ -514,6 +514,7 @@ void bind_machine(nb::module_& module) {
           "memory"_a, "bus"_a, "clock"_a, "cpu_model"_a, nb::keep_alive<1, 2>(), nb::keep_alive<1, 3>(),
           nb::keep_alive<1, 4>())
       .def("use_translator", &Interpreter::use_translator, "heat"_a = Translator::DEFAULT_HEAT)
+      .def("use_no_translator", &Interpreter::use_no_translator)
       .def("release_caches", &Interpreter::release_caches)
       .def_prop_ro("cache_bytes", &Interpreter::cache_bytes)
       .def_prop_ro("translator_counters", &translator_counters)

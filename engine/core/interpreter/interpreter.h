@@ -66,6 +66,7 @@ class Interpreter final : public Vcpu, private MemoryObserver {
   // From now on code that runs often is translated: blocks entered `heat` times. Between runs only. Throws
   // HostMemoryError.
   void use_translator(uint32_t heat);
+  void use_no_translator();
   // Gives decoded and translated code back, and the translator with it; at the end of run() when guest code runs now.
   // Called on the processor's thread.
   void release_caches();

@@ -1,5 +1,6 @@
 // The run loop: what happens between blocks. Time, interrupts, faults, halts, and finding the next block.
 #include <chrono>
+#include <stdexcept>
 
 #include "../bus.h"
 #include "../clock.h"
@@ -123,9 +124,20 @@ void Interpreter::map_changed() {
 
 void Interpreter::use_translator(uint32_t heat) {
   if (translator_) return;
+  if (running_) throw std::logic_error("The processor runs: it cannot be given a translator.");
   blocks_->drop_all();
   translator_ = std::make_unique<Translator>(*this, heat);
   flush_tlb(false);
+  code_mappings_changed();
+}
+
+void Interpreter::use_no_translator() {
+  if (!translator_) return;
+  if (running_) throw std::logic_error("The processor runs: it cannot be left without its translator.");
+  blocks_->drop_all();
+  translator_.reset();
+  flush_tlb(false);
+  code_mappings_changed();
 }
 
 void Interpreter::forget_stores_to(uint32_t physical) {
