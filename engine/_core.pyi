@@ -4,6 +4,9 @@ from collections.abc import Callable
 from enum import Enum
 from typing import Any, Final
 
+class HostFault(RuntimeError):
+    """The host's processor faulted while guest code ran (SIGSEGV and the like): this processor is dead until reset."""
+
 class BusConflict(RuntimeError): ...
 class HostMemoryError(RuntimeError): ...
 

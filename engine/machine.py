@@ -256,7 +256,8 @@ class Machine:
         import traceback
 
         report = "".join(traceback.format_exception(error)) + "\n" + self.board.describe_cpu()
-        self.failure = GuestFailure(f"The virtual machine stopped because of an internal error: {error}", report)
+        what = str(error).partition(";")[0]  # the rest is for the report
+        self.failure = GuestFailure(f"The virtual machine stopped because of an internal error: {what}", report)
         self._set_state(PowerState.CRASHED, str(self.failure))
 
     failure: GuestFailure | None = None

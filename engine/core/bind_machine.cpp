@@ -138,13 +138,28 @@ const char* exit_name(ExitReason reason) {
   return "stop";
 }
 
+// No object with a destructor may live in this frame beside the guard: siglongjmp comes back to it.
+template <typename Run>
+ExitReason run_guarded(Vcpu& vcpu, Run run) {
+  HostFaultGuard guard;
+  if (sigsetjmp(guard.place(), 1) != 0) throw HostFault(vcpu.host_faulted(guard.facts()));
+  return run();
+}
+
+// A crash report reads the memory of a machine that may have died of it.
+bool read_guarded(Vcpu& vcpu, uint32_t linear, void* to, uint32_t length) {
+  HostFaultGuard guard;
+  if (sigsetjmp(guard.place(), 1) != 0) return false;
+  return vcpu.read_linear(linear, to, length);
+}
+
 template <typename Run>
 const char* run_guest(Vcpu& vcpu, Run run) {
   HandlerFailure failure(vcpu);
   ExitReason reason;
   {
     nb::gil_scoped_release released;
-    reason = run();
+    reason = run_guarded(vcpu, run);
   }
   if (failure.error) std::rethrow_exception(failure.error);
   return exit_name(reason);
@@ -307,6 +322,7 @@ void bind_machine(nb::module_& module) {
   using namespace bancada;
 
   nb::exception<BusConflict>(module, "BusConflict", PyExc_RuntimeError);
+  nb::exception<HostFault>(module, "HostFault", PyExc_RuntimeError);
   nb::exception<HostMemoryError>(module, "HostMemoryError", PyExc_RuntimeError);
 
   nb::class_<PhysicalMemory>(module, "PhysicalMemory")
@@ -493,7 +509,7 @@ void bind_machine(nb::module_& module) {
           [](Vcpu& vcpu, uint32_t linear, uint32_t length) -> nb::object {
             nb::object bytes = nb::steal(PyBytes_FromStringAndSize(nullptr, static_cast<Py_ssize_t>(length)));
             if (!bytes.is_valid()) throw nb::python_error();
-            if (!vcpu.read_linear(linear, PyBytes_AS_STRING(bytes.ptr()), length)) return nb::none();
+            if (!read_guarded(vcpu, linear, PyBytes_AS_STRING(bytes.ptr()), length)) return nb::none();
             return bytes;
           },
           "linear"_a, "length"_a)

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "handler_failure.h"
+#include "host_fault_guard.h"
 
 namespace bancada {
 
@@ -30,6 +31,7 @@ inline uint32_t to_register(const nb::object& value) {
 
 template <typename Body>
 void in_python(Body body) {
+  const HostFaultGuard::Suspended suspended;
   nb::gil_scoped_acquire gil;
   try {
     body();

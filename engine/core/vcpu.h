@@ -10,6 +10,7 @@
 #include <string>
 
 #include "cpu_state.h"
+#include "host_fault_guard.h"
 
 namespace bancada {
 
@@ -47,6 +48,9 @@ class Vcpu {
   // After state() was changed from outside: drop everything derived from it.
   virtual void state_changed() = 0;
   virtual void reset() = 0;
+  // The host's processor faulted in run(): what is known of the guest goes to the state, and says where it was. Only
+  // reset() may follow, and looks.
+  virtual std::string host_faulted(const HostFaultFacts& facts) = 0;
   virtual uint64_t retired() const = 0;
   // Memory as guest code sees it now (paging included), with no side effects but the guest's own page walk.
   // Returns false when a page is not present; nothing is changed then.

@@ -67,6 +67,7 @@ class Interpreter final : public Vcpu, private MemoryObserver {
   // HostMemoryError.
   void use_translator(uint32_t heat);
   void use_no_translator();
+  std::string host_faulted(const HostFaultFacts& facts) override;
   // Gives decoded and translated code back, and the translator with it; at the end of run() when guest code runs now.
   // Called on the processor's thread.
   void release_caches();
@@ -235,10 +236,10 @@ class Interpreter final : public Vcpu, private MemoryObserver {
   bool translated_global_ = false;        // translate(): the page of the last call was global (CR4.PGE and PTE.G)
 
   // -- What block-to-block jumps look at (dispatch.h).
-  uint64_t retired_base_ = 0;     // instructions retired before the current block; REP counts each iteration
-  uint64_t limit_ = 0;            // a block that could retire beyond it is left to the run loop
-  uint64_t code_span_ = 0;        // CS.limit + 1
-  uint32_t fetch_context_ = 0;    // changes with every new mapping of code; low bits: decode mode and privilege
+  uint64_t retired_base_ = 0;   // instructions retired before the current block; REP counts each iteration
+  uint64_t limit_ = 0;          // a block that could retire beyond it is left to the run loop
+  uint64_t code_span_ = 0;      // CS.limit + 1
+  uint32_t fetch_context_ = 0;  // changes with every new mapping of code; low bits: decode mode and privilege
   struct JumpEntry {
     uint64_t key;  // linear address, fetch_context_ above it
     Block* block;
@@ -311,7 +312,7 @@ class Interpreter final : public Vcpu, private MemoryObserver {
    private:
     Interpreter& cpu_;
   };
-  bool running_ = false, release_wanted_ = false;
+  bool running_ = false, release_wanted_ = false, host_faulted_ = false;
   Op idle_{};
   Op piece_[40];  // a copy of part of a block, or an instruction that crosses a page
   uint32_t mapping_generation_ = 1, last_generation_ = 1;

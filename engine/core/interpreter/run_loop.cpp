@@ -1,5 +1,6 @@
 // The run loop: what happens between blocks. Time, interrupts, faults, halts, and finding the next block.
 #include <chrono>
+#include <cstdio>
 #include <stdexcept>
 
 #include "../bus.h"
@@ -20,6 +21,12 @@ constexpr uint64_t REALTIME_SLICE = 4096;
 constexpr uint64_t TRANSLATED_SLICE = 16384;
 constexpr uint64_t LONGEST_SLEEP_NS = 100'000'000;
 constexpr uint32_t DR6_BS = 1u << 14;
+
+std::string hexadecimal(uint64_t value) {
+  char text[20];
+  std::snprintf(text, sizeof text, "%llXh", static_cast<unsigned long long>(value));
+  return text;
+}
 
 }  // namespace
 
@@ -50,6 +57,16 @@ Interpreter::~Interpreter() {
 }
 
 void Interpreter::reset() {
+  if (host_faulted_) {
+    // Nothing that was derived from guest code is trusted any more.
+    host_faulted_ = false;
+    blocks_->drop_all();
+    if (translator_) {
+      const uint32_t heat = translator_->heat();
+      translator_.reset();
+      translator_ = std::make_unique<Translator>(*this, heat);
+    }
+  }
   reset_processor(state_, cpu_facts(model_));
   shutdown_ = false;
   delivering_ = -1;
@@ -58,6 +75,24 @@ void Interpreter::reset() {
   pending_debug_ = 0;
   be_idle();
   state_changed();
+}
+
+std::string Interpreter::host_faulted(const HostFaultFacts& facts) {
+  running_ = false;
+  host_faulted_ = true;
+  std::string where = "in the native core";
+  if (translator_ && translator_->put_registers_back(facts)) {
+    where = "in translated code";
+    be_idle();
+  } else if (current_ != &idle_) {
+    state();
+    retired_base_ += current_->position;
+    be_idle();
+  }
+  std::string text = signal_name(facts.signal) + " at " + hexadecimal(facts.address) + ", " + where + " (" +
+                     hexadecimal(facts.instruction) + ") at EIP " + hexadecimal(state_.eip);
+  if (translator_) text += "; translations entered last, the newest first: " + translator_->entered_last();
+  return text;
 }
 
 uint64_t Interpreter::retired() const {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <string>
 
@@ -288,6 +289,38 @@ uint64_t Translator::bring_sse() {
   return 0;
 }
 
+// -- Crash reports --------------------------------------------------------------------------------------------------
+
+bool Translator::put_registers_back(const HostFaultFacts& facts) {
+  TranslatorFrame& frame = cpu_.translator_frame_;
+  frame.x87_away = frame.sse_away = 1;
+  const auto* at = reinterpret_cast<const uint8_t*>(facts.instruction);
+  if (at < first_free_ || at >= next_) return false;
+  for (size_t i = 0; i < 8; ++i) {
+    cpu_.state_.gpr[i] = static_cast<uint32_t>(facts.registers[BlockTranslator::HOST_OF[i]]);
+  }
+  // The translation that begins last before it.
+  const Translation* inside = nullptr;
+  for (const std::unique_ptr<Translation>& translation : translations_) {
+    if (translation->code <= at && (inside == nullptr || inside->code < translation->code)) inside = translation.get();
+  }
+  if (inside == nullptr) return false;
+  cpu_.state_.eip = inside->eip;
+  cpu_.retired_base_ = frame.end - facts.registers[R13];
+  return true;
+}
+
+std::string Translator::entered_last() const {
+  std::string text;
+  for (uint32_t i = 1; i <= entered_.size(); ++i) {
+    char one[12];
+    std::snprintf(one, sizeof one, "%08Xh ", entered_[(entered_next_ - i) % entered_.size()]);
+    text += one;
+  }
+  text.pop_back();
+  return text;
+}
+
 // -- Contexts ------------------------------------------------------------------------------------------------------
 
 uint32_t Translator::segment_kinds() const {
@@ -455,6 +488,7 @@ const Op* Translator::enter(const Op* first) {
     }
     return block->first(cpu_, first);
   }
+  entered_[entered_next_++ % entered_.size()] = cpu_.block_eip_;
   TranslatorFrame& frame = cpu_.translator_frame_;
   const uint64_t start = cpu_.retired_base_;
   const uint64_t room = cpu_.limit_ > cpu_.retired_base_ ? cpu_.limit_ - cpu_.retired_base_ : 0;

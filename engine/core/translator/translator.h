@@ -16,11 +16,14 @@
 //   r15                       inside the Interpreter, at an address that ends in 44: also a count of 12 (44) for SHRX
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <string>
 #include <vector>
 
+#include "../host_fault_guard.h"
 #include "../interpreter/op.h"
 #include "frame.h"
 #include "host_pages.h"
@@ -112,6 +115,12 @@ class Translator {
   HostPages& pages() { return pages_; }
   const TranslatorCounters& counters() const { return counters_; }
 
+  // After a fault of the host's in translated code: what is in its registers goes to the guest's. False: not there.
+  bool put_registers_back(const HostFaultFacts& facts);
+  // EIPs, for crash reports.
+  std::string entered_last() const;
+  uint32_t heat() const { return heat_; }
+
   // -- From translated code
   // The guest's x87 registers into the host's unit; 0 when they are there.
   uint64_t bring_x87();
@@ -202,6 +211,8 @@ class Translator {
   bool call_ended_ = false;
   TranslationExit call_exit_{};
   std::vector<std::unique_ptr<Translation>> translations_;
+  std::array<uint32_t, 8> entered_{};  // EIPs, a ring
+  uint32_t entered_next_ = 0;
   TranslatorCounters counters_;
 };
 
