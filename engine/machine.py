@@ -252,7 +252,7 @@ class Machine:
         return reason
 
     def _fail(self, error: Exception) -> None:
-        """A device model raised: this VM is dead, with a report; everything else lives on."""
+        """A device model raised, or the host's processor faulted: this VM is dead, with a report; all else lives on."""
         import traceback
 
         report = "".join(traceback.format_exception(error)) + "\n" + self.board.describe_cpu()

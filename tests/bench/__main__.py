@@ -2,8 +2,8 @@
 
 Boots the benchmarks of ../shared/kit on every PC that is installed, one after the other in the same run: the diskettes
 micro and gfx, and Linux with workloads (linux-x87, linux-sse), which run natively, too. Prints the median time of each
-phase and its ratio to ours. Checksums must agree. The table is kept in build/bench.json; the next run shows the ratio
-to it.
+phase and its ratio to ours. Checksums must agree. The table is kept in build/bench.json, with a chart of it in
+build/bench.png; the next run shows the ratio to it.
 """
 
 from __future__ import annotations
@@ -23,12 +23,14 @@ import tempfile
 import time
 from pathlib import Path
 
+from tests.bench.chart import draw
 from tests.bench.peers import ROOT, Job, Peer, all_peers
 
 Results = dict[str, dict[str, list[tuple[float, str]]]]  # phase -> peer -> [(seconds, checksum)]
 JOBS = ("micro", "gfx", "linux-x87", "linux-sse")
 KIT = ROOT.parent / "shared" / "kit" / "build"
 RESULTS = ROOT / "build" / "bench.json"
+CHART = ROOT / "build" / "bench.png"
 _CHECKSUM = re.compile("[0-9a-f]{8}")  # a message of the kernel may come in between
 
 
@@ -169,6 +171,8 @@ def main() -> int:
             kept[job] = report(job, able, measure(job, able, options.runs, options.scale, options.timeout))
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps(kept, indent=1))
+    draw(kept, peers[0].name, CHART)
+    print(f"Kept in {RESULTS.relative_to(ROOT)}, drawn in {CHART.relative_to(ROOT)}.")
     return 0
 
 
