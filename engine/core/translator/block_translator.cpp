@@ -430,6 +430,12 @@ void BlockTranslator::effective_address(const Op& op, int to) {
 
 void BlockTranslator::access(unsigned segment, int size, bool store, bool wide, bool aligned) {
   const SegmentKind kind = segment_kind(kinds_, segment);
+  if (segment == FS || segment == GS) {
+    code_.load_byte(RCX, place(&cpu_.translator_frame_.odd_segment[segment - FS]));
+    uint8_t* const usual = code_.jrcxz();
+    jump_to_slow();
+    code_.land(usual);
+  }
   // The first byte, and then the last, not beyond FFFFh.
   const auto check_small = [&](int offset) {
     code_.rorx(RCX, offset, 16);

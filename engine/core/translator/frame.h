@@ -20,6 +20,8 @@ struct TranslatorFrame {
   // SSE: nonzero while the guest's registers and MXCSR are not in the host's; the host's own MXCSR.
   uint64_t sse_away = 1;
   uint32_t host_mxcsr = 0x1F80;
+  // Nonzero: FS, GS are not of the kind that all translations take them for.
+  uint8_t odd_segment[2] = {};
   uint32_t eip = 0;    // r8d at the end: where to go on
   uint16_t flags = 0;  // high: AH as LAHF leaves it; low: OF
 };

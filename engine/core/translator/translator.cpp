@@ -323,14 +323,14 @@ std::string Translator::entered_last() const {
 
 // -- Contexts ------------------------------------------------------------------------------------------------------
 
-uint32_t Translator::segment_kinds() const {
+uint32_t Translator::segment_kinds() {
   const auto kind = [](uint64_t span, uint32_t base) {
     if (span > 0xFFFFFFFF) return base == 0 ? SegmentKind::flat : SegmentKind::whole;
     return span >= 0x10000 ? SegmentKind::small : SegmentKind::checked;
   };
   uint32_t kinds = cpu_.stack_mask_ == 0xFFFFFFFF ? KINDS_STACK32 : 0;
   if (cpu_.state_.eflags & FLAG_DF) kinds |= KINDS_BACKWARD;
-  for (unsigned i = ES; i <= GS; ++i) {
+  for (unsigned i = ES; i <= DS; ++i) {
     const Segment& segment = cpu_.state_.seg[i];
     uint64_t span = std::min(segment.read_span, segment.write_span);
     if (i == CS) {
@@ -338,6 +338,15 @@ uint32_t Translator::segment_kinds() const {
       if (segment.read_span == span) kinds |= KINDS_CS_READABLE;
     }
     kinds |= static_cast<uint32_t>(kind(span, segment.base)) << (i * 2);
+  }
+  // Kernels run with what programs have in FS and GS, and seldom use it. They are taken for as large as CS, and looked
+  // at where they are used.
+  const SegmentKind usual = segment_kind(kinds, CS) == SegmentKind::small ? SegmentKind::small : SegmentKind::whole;
+  for (unsigned i = FS; i <= GS; ++i) {
+    const Segment& segment = cpu_.state_.seg[i];
+    const SegmentKind actual = kind(std::min(segment.read_span, segment.write_span), segment.base);
+    cpu_.translator_frame_.odd_segment[i - FS] = actual < usual;
+    kinds |= static_cast<uint32_t>(usual) << (i * 2);
   }
   return kinds;
 }

@@ -179,7 +179,7 @@ class Translator {
   uint32_t heat_for(const Block& block) const;
   Translation* translate(Block* block);
   void drop_all_code();
-  uint32_t segment_kinds() const;
+  uint32_t segment_kinds();
   void look_at_context();
   Translation* find(uint32_t eip);
   void stayed(Block* block, uint64_t instructions);
