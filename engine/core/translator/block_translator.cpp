@@ -430,7 +430,7 @@ void BlockTranslator::effective_address(const Op& op, int to) {
 
 void BlockTranslator::access(unsigned segment, int size, bool store, bool wide, bool aligned) {
   const SegmentKind kind = segment_kind(kinds_, segment);
-  if (segment == FS || segment == GS) {
+  if ((segment == FS || segment == GS) && segment_kind(kinds_, CS) >= SegmentKind::whole) {
     code_.load_byte(RCX, place(&cpu_.translator_frame_.odd_segment[segment - FS]));
     uint8_t* const usual = code_.jrcxz();
     jump_to_slow();

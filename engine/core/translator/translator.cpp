@@ -339,14 +339,14 @@ uint32_t Translator::segment_kinds() {
     }
     kinds |= static_cast<uint32_t>(kind(span, segment.base)) << (i * 2);
   }
-  // Kernels run with what programs have in FS and GS, and seldom use it. They are taken for as large as CS, and looked
-  // at where they are used.
-  const SegmentKind usual = segment_kind(kinds, CS) == SegmentKind::small ? SegmentKind::small : SegmentKind::whole;
+  // Kernels run with what programs have in FS and GS, and seldom use it: beside a whole CS they are taken for whole,
+  // and looked at where they are used.
+  const bool whole_code = segment_kind(kinds, CS) >= SegmentKind::whole;
   for (unsigned i = FS; i <= GS; ++i) {
     const Segment& segment = cpu_.state_.seg[i];
     const SegmentKind actual = kind(std::min(segment.read_span, segment.write_span), segment.base);
-    cpu_.translator_frame_.odd_segment[i - FS] = actual < usual;
-    kinds |= static_cast<uint32_t>(usual) << (i * 2);
+    cpu_.translator_frame_.odd_segment[i - FS] = whole_code && actual < SegmentKind::whole;
+    kinds |= static_cast<uint32_t>(whole_code ? SegmentKind::whole : actual) << (i * 2);
   }
   return kinds;
 }
