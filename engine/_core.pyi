@@ -173,7 +173,7 @@ class Interpreter(Vcpu):
     @staticmethod
     def can_translate() -> bool:
         """Whether this host can run translated code."""
-    def use_translator(self, heat: int = 20) -> None:
+    def use_translator(self, heat: int = 20, windows: str = "auto") -> None:
         """From now on code that runs often is translated: blocks entered ``heat`` times, where that pays.
 
         With a heat of 1 each block is, whether it pays or not. Raises HostMemoryError; RuntimeError inside ``run``.

@@ -141,7 +141,7 @@ const char* exit_name(ExitReason reason) {
 // No object with a destructor may live in this frame beside the guard: siglongjmp comes back to it.
 template <typename Run>
 ExitReason run_guarded(Vcpu& vcpu, Run run) {
-  HostFaultGuard guard;
+  HostFaultGuard guard(vcpu.mender());
   if (sigsetjmp(guard.place(), 1) != 0) throw HostFault(vcpu.host_faulted(guard.facts()));
   return run();
 }
@@ -213,6 +213,13 @@ nb::object xmm_value(const Xmm& value) {
   return nb::int_(value.lane[1]).attr("__lshift__")(64).attr("__or__")(low);
 }
 
+WindowPolicy parse_window_policy(const std::string& name) {
+  if (name == "auto") return WindowPolicy::when_it_pays;
+  if (name == "always") return WindowPolicy::always;
+  if (name == "never") return WindowPolicy::never;
+  throw std::invalid_argument("windows: auto, always or never, not " + name);
+}
+
 // What the translator did so far; empty without one.
 nb::dict translator_counters(const Interpreter& cpu) {
   nb::dict values;
@@ -227,6 +234,14 @@ nb::dict translator_counters(const Interpreter& cpu) {
   values["jumps"] = counters.jumps;
   values["drops"] = counters.drops;
   values["flushes"] = counters.flushes;
+  const WindowCounters& windows = cpu.translator()->windows().counters();
+  values["windows_opened"] = windows.opened;
+  values["windows_closed"] = windows.closed;
+  values["window_pages_mapped"] = windows.mapped;
+  values["window_pages_unmapped"] = windows.unmapped;
+  values["window_checks"] = windows.checks;
+  values["window_faults"] = windows.faults;
+  values["window_bails"] = counters.window_bails;
   return values;
 }
 
@@ -529,7 +544,12 @@ void bind_machine(nb::module_& module) {
           },
           "memory"_a, "bus"_a, "clock"_a, "cpu_model"_a, nb::keep_alive<1, 2>(), nb::keep_alive<1, 3>(),
           nb::keep_alive<1, 4>())
-      .def("use_translator", &Interpreter::use_translator, "heat"_a = Translator::DEFAULT_HEAT)
+      .def(
+          "use_translator",
+          [](Interpreter& cpu, uint32_t heat, const std::string& windows) {
+            cpu.use_translator(heat, parse_window_policy(windows));
+          },
+          "heat"_a = Translator::DEFAULT_HEAT, "windows"_a = "auto")
       .def("use_no_translator", &Interpreter::use_no_translator)
       .def("release_caches", &Interpreter::release_caches)
       .def_prop_ro("cache_bytes", &Interpreter::cache_bytes)

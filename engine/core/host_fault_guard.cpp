@@ -68,8 +68,24 @@ void note(HostFaultFacts& facts, int signal, const siginfo_t* info, void* contex
                              REG_R8,  REG_R9,  REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15};
   for (int i = 0; i < 16; ++i) facts.registers[i] = static_cast<uint64_t>(machine[ORDER[i]]);
   facts.instruction = static_cast<uint64_t>(machine[REG_RIP]);
+  constexpr greg_t ERROR_CODE_WRITE = 2;
+  facts.store = signal == SIGSEGV && (machine[REG_ERR] & ERROR_CODE_WRITE);
 #else
   static_cast<void>(context);
+#endif
+}
+
+bool mend(HostFaultMender& mender, const HostFaultFacts& facts, void* context) {
+#if defined(__x86_64__) && defined(__linux__)
+  auto& machine = static_cast<ucontext_t*>(context)->uc_mcontext.gregs;
+  uint64_t instruction = facts.instruction, r9 = facts.registers[9];
+  if (!mender.mend(facts, instruction, r9)) return false;
+  machine[REG_RIP] = static_cast<greg_t>(instruction);
+  machine[REG_R9] = static_cast<greg_t>(r9);
+  return true;
+#else
+  static_cast<void>(mender), static_cast<void>(facts), static_cast<void>(context);
+  return false;
 #endif
 }
 
@@ -100,8 +116,9 @@ void HostFaultGuard::caught(int signal, siginfo_t* info, void* context) {
     hand_on(signal, info, context);
     return;
   }
-  current_ = nullptr;
   note(guard->facts_, signal, info, context);
+  if (guard->mender_ != nullptr && mend(*guard->mender_, guard->facts_, context)) return;
+  current_ = nullptr;
   siglongjmp(guard->place_, 1);
 }
 
@@ -120,7 +137,7 @@ void HostFaultGuard::install() {
   }
 }
 
-HostFaultGuard::HostFaultGuard() : outer_(current_) {
+HostFaultGuard::HostFaultGuard(HostFaultMender* mender) : outer_(current_), mender_(mender) {
 #if !defined(BANCADA_SANITIZE)  // whose reports say more
   static thread_local HandlerStack stack;
   install();

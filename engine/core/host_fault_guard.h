@@ -13,6 +13,7 @@ namespace bancada {
 struct HostFaultFacts {
   int signal = 0;
   uint64_t address = 0;         // that could not be reached (SIGSEGV, SIGBUS)
+  bool store = false;           // (SIGSEGV)
   uint64_t instruction = 0;     // where the host's processor was
   uint64_t registers[16] = {};  // the host's, by their numbers; x86-64 only
 };
@@ -23,6 +24,15 @@ class HostFault : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+// Somebody who expects some faults.
+class HostFaultMender {
+ public:
+  virtual ~HostFaultMender() = default;
+  // In the signal handler, for faults of the code that runs under the guard. True: the run goes on at `instruction`,
+  // which is where it was unless it is changed, with `r9` in the register of that name.
+  virtual bool mend(const HostFaultFacts& facts, uint64_t& instruction, uint64_t& r9) = 0;
+};
+
 // Lives as long as a run, on its thread.
 //
 // Other handlers may be installed at any time (Python's faulthandler, a test runner's). Each run looks that ours is the
@@ -30,7 +40,7 @@ class HostFault : public std::runtime_error {
 // one before it, as faulthandler does, reaches ours, too.
 class HostFaultGuard {
  public:
-  HostFaultGuard();
+  explicit HostFaultGuard(HostFaultMender* mender = nullptr);
   ~HostFaultGuard() { current_ = outer_; }
   HostFaultGuard(const HostFaultGuard&) = delete;
   HostFaultGuard& operator=(const HostFaultGuard&) = delete;
@@ -57,6 +67,7 @@ class HostFaultGuard {
   static void install();
 
   HostFaultGuard* outer_;
+  HostFaultMender* mender_;
   HostFaultFacts facts_;
   sigjmp_buf place_;
   static inline constinit thread_local HostFaultGuard* current_ = nullptr;

@@ -74,6 +74,7 @@ void PhysicalMemory::map_backed(uint32_t physical, uint64_t length, uint64_t off
       physical / PAGE_SIZE + length / PAGE_SIZE > PHYSICAL_PAGES) {
     throw std::out_of_range("map_backed: not whole pages, or outside the backing");
   }
+  ++map_generation_;
   for (uint64_t i = 0; i < length / PAGE_SIZE; ++i) {
     const uint64_t page = physical / PAGE_SIZE + i;
     if (page_flags_[page] & PAGE_HAS_CODE) notify_code_changed(static_cast<uint32_t>(page * PAGE_SIZE), PAGE_SIZE);
@@ -87,6 +88,7 @@ void PhysicalMemory::map_device(uint32_t physical, uint64_t length) {
   if ((physical | length) % PAGE_SIZE != 0 || physical / PAGE_SIZE + length / PAGE_SIZE > PHYSICAL_PAGES) {
     throw std::out_of_range("map_device: not whole pages");
   }
+  ++map_generation_;
   for (uint64_t i = 0; i < length / PAGE_SIZE; ++i) {
     const uint64_t page = physical / PAGE_SIZE + i;
     if (page_flags_[page] & PAGE_HAS_CODE) notify_code_changed(static_cast<uint32_t>(page * PAGE_SIZE), PAGE_SIZE);

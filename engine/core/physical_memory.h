@@ -66,6 +66,9 @@ class PhysicalMemory {
   // Host address of a PAGE_READ page's first byte. Undefined for other pages.
   uint8_t* host_page(uint32_t physical) const { return backing_ + (uint64_t{page_offset_[physical >> 12]} << 12); }
 
+  // Changes whenever something else answers at a physical page.
+  uint32_t map_generation() const { return map_generation_; }
+
   bool a20_enabled() const { return a20_mask_ == 0xFFFFFFFF; }
   uint32_t a20_mask() const { return a20_mask_; }
   void set_a20(bool enabled);
@@ -100,6 +103,7 @@ class PhysicalMemory {
   uint64_t ram_bytes_, backing_bytes_, allocated_;
   uint8_t* backing_ = nullptr;
   uint32_t a20_mask_ = 0xFFFFFFFF;
+  uint32_t map_generation_ = 0;
   std::vector<uint8_t> page_flags_;    // 2^20 entries
   std::vector<uint32_t> page_offset_;  // backing page number, 2^20 entries
   std::vector<uint8_t> dirty_;         // by backing page number

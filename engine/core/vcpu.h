@@ -51,6 +51,8 @@ class Vcpu {
   // The host's processor faulted in run(): what is known of the guest goes to the state, and says where it was. Only
   // reset() may follow, and looks.
   virtual std::string host_faulted(const HostFaultFacts& facts) = 0;
+  // Whom to ask before a fault of the host's is taken for the end of the run.
+  virtual HostFaultMender* mender() { return nullptr; }
   virtual uint64_t retired() const = 0;
   // Memory as guest code sees it now (paging included), with no side effects but the guest's own page walk.
   // Returns false when a page is not present; nothing is changed then.

@@ -1,4 +1,5 @@
-"""Every test of the core runs twice: by the interpreter alone, and with each block translated when it is met."""
+"""Every test of the core runs by the interpreter alone, and with each block translated when it is met: once with looks
+into page tables, and once in windows."""
 
 from __future__ import annotations
 
@@ -10,9 +11,9 @@ from engine import _core
 from tests.core import processors
 
 
-@pytest.fixture(params=["interpreter", "translator"], autouse=True)
+@pytest.fixture(params=["interpreter", "translator", "windows"], autouse=True)
 def accelerator(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    if request.param == "translator" and not _core.Interpreter.can_translate():
+    if request.param != "interpreter" and not _core.Interpreter.can_translate():
         pytest.skip("this host cannot run translated code")
     monkeypatch.setattr(processors, "accelerator", request.param)
     yield request.param

@@ -26,8 +26,8 @@ accelerator = "interpreter"
 
 def make_processor(memory: _core.PhysicalMemory, bus: _core.Bus, clock: _core.Clock, model: str) -> _core.Interpreter:
     cpu = _core.Interpreter(memory, bus, clock, model)
-    if accelerator == "translator":
-        cpu.use_translator(heat=1)
+    if accelerator != "interpreter":
+        cpu.use_translator(heat=1, windows="always" if accelerator == "windows" else "never")
     return cpu
 
 
@@ -89,8 +89,10 @@ class OurProcessor:
 
     def check_accelerator(self) -> None:
         """With the translator, streams that were left to the interpreter would prove nothing."""
-        if accelerator == "translator":
+        if accelerator != "interpreter":
             assert self.cpu.translator_counters["translations"] > 0.95 * self.streams > 0
+        if accelerator == "windows":
+            assert self.cpu.translator_counters["window_pages_mapped"] > 0
 
     def run(self, case: Case) -> Outcome:
         self.streams += 1

@@ -132,6 +132,7 @@ Block* BlockCache::store(uint64_t key, uint32_t physical, uint32_t second_page, 
     block->capacity = static_cast<uint8_t>(count);
     block->ops = reinterpret_cast<Op*>(block + 1);
     block->back_off = 0;
+    block->no_window = false;
     block->heat = 0;
     block->first = nullptr;
     block->translation = nullptr;

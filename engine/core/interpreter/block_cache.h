@@ -26,8 +26,9 @@ struct Block {
   uint8_t capacity;      // instructions there is room for
   bool live;             // false: its bytes changed since; every op is op_refetch
   // The translator's: how often the block was entered, how much longer it waits since its bytes changed before, the
-  // handler of the first instruction itself, and the host code.
+  // handler of the first instruction itself, and the host code, the one entered last first.
   uint8_t back_off;
+  bool no_window;  // its accesses go elsewhere
   uint32_t heat;
   Handler first;
   Translation* translation;

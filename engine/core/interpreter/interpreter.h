@@ -38,8 +38,17 @@ namespace bancada {
 
 class BlockCache;
 class Translator;
+enum class WindowPolicy : uint8_t;
 
 enum class Access : uint8_t { read, write, fetch };
+
+// What the guest's tables say of a page.
+struct PageFacts {
+  uint32_t physical;
+  bool user, writable, accessed, dirty;
+  uint32_t tables[2];  // physical addresses of the page directory and the page table it is in
+  uint32_t table_count;
+};
 
 // How an event came to be, for exceptions.cpp (SDM 6.3, 6.4).
 enum class EventKind : uint8_t {
@@ -65,9 +74,10 @@ class Interpreter final : public Vcpu, private MemoryObserver {
 
   // From now on code that runs often is translated: blocks entered `heat` times. Between runs only. Throws
   // HostMemoryError.
-  void use_translator(uint32_t heat);
+  void use_translator(uint32_t heat, WindowPolicy windows);
   void use_no_translator();
   std::string host_faulted(const HostFaultFacts& facts) override;
+  HostFaultMender* mender() override;
   // Gives decoded and translated code back, and the translator with it; at the end of run() when guest code runs now.
   // Called on the processor's thread.
   void release_caches();
@@ -138,6 +148,7 @@ class Interpreter final : public Vcpu, private MemoryObserver {
   uint32_t translate(uint32_t linear, Access access, bool user);
   // The same with no fault and no A/D changes: for debuggers and firmware. False when not mapped.
   bool probe(uint32_t linear, uint32_t& physical) const;
+  bool page_facts(uint32_t linear, PageFacts& facts) const;  // false when not mapped
   void flush_tlb(bool keep_global);
   void flush_data_mappings(bool keep_global);
   void flush_tlb_page(uint32_t linear);
@@ -315,6 +326,7 @@ class Interpreter final : public Vcpu, private MemoryObserver {
   bool running_ = false, release_wanted_ = false, host_faulted_ = false;
   Op idle_{};
   Op piece_[40];  // a copy of part of a block, or an instruction that crosses a page
+  uint32_t map_generation_ = 0;  // of the physical memory
   uint32_t mapping_generation_ = 1, last_generation_ = 1;
   uint64_t clock_check_at_ = 0;  // instructions retired when the clock must be looked at
   friend class BlockCache;

@@ -28,6 +28,7 @@ void note_page(Interpreter& cpu, uint32_t linear, uint32_t physical, uint8_t set
   if (!cpu.translator()) return;
   const uint64_t addend = reinterpret_cast<uint64_t>(cpu.memory().host_page(physical)) - (linear & PAGE_MASK);
   cpu.translator()->pages().enter(set, store, linear, physical, addend, cpu.translated_global_);
+  cpu.translator()->windows().touched(set, linear, store);
 }
 
 // Makes the TLB entry for a load and returns the physical address.

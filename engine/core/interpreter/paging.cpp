@@ -208,13 +208,35 @@ bool Interpreter::probe(uint32_t linear, uint32_t& physical) const {
   return walk.mapped;
 }
 
+bool Interpreter::page_facts(uint32_t linear, PageFacts& facts) const {
+  if (!(state_.cr0 & CR0_PG)) {
+    facts = {linear & memory_.a20_mask(), true, true, true, true, {}, 0};
+    return true;
+  }
+  const Walk walk = Walker(state_, cpu_facts(model_), memory_).walk(linear);
+  if (!walk.mapped) return false;
+  const uint64_t last = walk.large ? walk.pde : walk.pte;
+  facts.physical = walk.physical & memory_.a20_mask();
+  facts.user = (walk.rights & PTE_US) != 0;
+  facts.writable = (walk.rights & PTE_RW) != 0;
+  facts.accessed = (walk.pde & last & PTE_A) != 0;
+  facts.dirty = (last & PTE_D) != 0;
+  facts.tables[0] = walk.pde_address & PAGE_MASK;
+  facts.tables[1] = walk.descended ? walk.pte_address & PAGE_MASK : 0;
+  facts.table_count = walk.descended ? 2 : 1;
+  return true;
+}
+
 void Interpreter::flush_tlb(bool keep_global) {
   flush_data_mappings(keep_global);
   code_mappings_changed();
 }
 
 void Interpreter::flush_data_mappings(bool keep_global) {
-  if (translator_) translator_->pages().flush(keep_global);
+  if (translator_) {
+    translator_->pages().flush(keep_global);
+    translator_->windows().tables_may_have_changed();
+  }
   for_each_filled([keep_global](TlbEntry& entry) {
     if (!keep_global || !(entry.kind & TLB_GLOBAL)) entry.tag = TLB_INVALID;
   });
@@ -281,6 +303,7 @@ void Interpreter::flush_tlb_page(uint32_t linear) {
       }
     }
   }
+  for (uint32_t i = 0; translator_ && i < pages; ++i) translator_->windows().flush_page(first + i * PAGE_SIZE);
   bool had_code = false;
   for (uint32_t i = 0; i < pages && !had_code; ++i) had_code = fetched_[(first >> 12) + i];
   if (had_code) code_mappings_changed();

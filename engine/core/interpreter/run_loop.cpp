@@ -63,8 +63,9 @@ void Interpreter::reset() {
     blocks_->drop_all();
     if (translator_) {
       const uint32_t heat = translator_->heat();
+      const WindowPolicy windows = translator_->windows().policy();
       translator_.reset();
-      translator_ = std::make_unique<Translator>(*this, heat);
+      translator_ = std::make_unique<Translator>(*this, heat, windows);
     }
   }
   reset_processor(state_, cpu_facts(model_));
@@ -75,6 +76,10 @@ void Interpreter::reset() {
   pending_debug_ = 0;
   be_idle();
   state_changed();
+}
+
+HostFaultMender* Interpreter::mender() {
+  return translator_.get();
 }
 
 std::string Interpreter::host_faulted(const HostFaultFacts& facts) {
@@ -154,14 +159,17 @@ void Interpreter::code_changed(uint32_t physical, uint32_t length) {
 }
 
 void Interpreter::map_changed() {
+  // Windows show nothing of what is tracked by map_changed() alone: frame buffers, and the A20 gate's other half.
+  if (translator_ && map_generation_ != memory_.map_generation()) translator_->windows().close_all();
+  map_generation_ = memory_.map_generation();
   flush_tlb(false);
 }
 
-void Interpreter::use_translator(uint32_t heat) {
+void Interpreter::use_translator(uint32_t heat, WindowPolicy windows) {
   if (translator_) return;
   if (running_) throw std::logic_error("The processor runs: it cannot be given a translator.");
   blocks_->drop_all();
-  translator_ = std::make_unique<Translator>(*this, heat);
+  translator_ = std::make_unique<Translator>(*this, heat, windows);
   flush_tlb(false);
   code_mappings_changed();
 }
@@ -176,7 +184,10 @@ void Interpreter::use_no_translator() {
 }
 
 void Interpreter::forget_stores_to(uint32_t physical) {
-  if (translator_) translator_->pages().forget_stores_to(physical);
+  if (translator_) {
+    translator_->pages().forget_stores_to(physical);
+    translator_->windows().forget_stores_to(physical);
+  }
   for_each_filled([physical](TlbEntry& entry) {
     if (entry.kind & TLB_STORE && (entry.kind & PAGE_MASK) == (physical & PAGE_MASK)) entry.tag = TLB_INVALID;
   });
@@ -184,11 +195,13 @@ void Interpreter::forget_stores_to(uint32_t physical) {
 
 ExitReason Interpreter::run() {
   const Running running(*this);
+  if (translator_) translator_->run_begins();
   return loop(UINT64_MAX);
 }
 
 ExitReason Interpreter::run_for(uint64_t instructions) {
   const Running running(*this);
+  if (translator_) translator_->run_begins();
   return loop(retired() + instructions);
 }
 

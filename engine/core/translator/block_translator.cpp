@@ -18,7 +18,8 @@ BlockTranslator::BlockTranslator(Translator& translator, Translation& translatio
       translation_(translation),
       block_(*translation.block),
       code_(code),
-      kinds_(translation.kinds) {}
+      kinds_(translation.kinds),
+      in_window_((kinds_ & KINDS_WINDOW) && !block_.no_window) {}
 
 void BlockTranslator::write() {
   translation_.code = code_.at();
@@ -35,6 +36,7 @@ void BlockTranslator::write() {
   for (uint32_t i = 0; i < block_.count && !ended && !code_.full(); ++i) {
     const Op& op = block_.ops[i];
     current_ = &op;
+    start_ = code_.at();
     slow_exit_ = nullptr;
     if (undefined_ != 0 && reads_flags(op)) define_flags();
     const Done done = instruction(op);
@@ -408,7 +410,7 @@ bool BlockTranslator::can_address(const Op& op, bool store) const {
   return segment_kind(kinds_, segment) != SegmentKind::checked;
 }
 
-void BlockTranslator::effective_address(const Op& op, int to) {
+HostMemory BlockTranslator::guest_operand(const Op& op) {
   HostMemory memory;
   if (op.base < 8) memory.base = HOST_OF[op.base];
   if (op.index < 8) {
@@ -416,6 +418,11 @@ void BlockTranslator::effective_address(const Op& op, int to) {
     memory.scale = op.scale;
   }
   memory.displacement = static_cast<int32_t>(op.displacement);
+  return memory;
+}
+
+void BlockTranslator::effective_address(const Op& op, int to) {
+  const HostMemory memory = guest_operand(op);
   if (memory.base == HostMemory::NONE && memory.index == HostMemory::NONE) {
     code_.move_constant(to, op.displacement & op.address_mask);
     return;
@@ -426,6 +433,13 @@ void BlockTranslator::effective_address(const Op& op, int to) {
   }
   code_.lea(to, memory);
   if (op.address_mask == 0xFFFF) code_.zero_extend16(to, to);
+}
+
+void BlockTranslator::may_miss() {
+  if (slow_exit_ == nullptr) slow_exit_ = &make_exit(TranslationExit::Kind::instruction, current_);
+  if (translation_.sites.empty() || translation_.sites.back().code != start_) {
+    translation_.sites.push_back({start_, slow_exit_});
+  }
 }
 
 void BlockTranslator::access(unsigned segment, int size, bool store, bool wide, bool aligned) {
@@ -453,6 +467,12 @@ void BlockTranslator::access(unsigned segment, int size, bool store, bool wide, 
     code_.load(R9, place(&cpu_.state_.seg[segment].base));
     code_.lea(R8, {R8, R9, 0, 0});
   }
+  if (in_window_) {
+    may_miss();
+    operand_ = {R8, HostMemory::NONE, 0, 0, true};
+    return;
+  }
+  operand_ = {RCX, R8, 0, 0};
   uint8_t* found;
   if (aligned) {
     // The low four bits alone in a byte.
@@ -478,7 +498,13 @@ void BlockTranslator::access(unsigned segment, int size, bool store, bool wide, 
   code_.jrcxz_back(slow);
 }
 
-void BlockTranslator::operand(const Op& op, int size, bool store, bool aligned) {
+void BlockTranslator::operand(const Op& op, int size, bool store, bool aligned, bool linear) {
+  if (in_window_ && !linear && op.address_mask == 0xFFFFFFFF && is_flat(op.segment)) {
+    may_miss();
+    operand_ = guest_operand(op);
+    operand_.in_window = true;
+    return;
+  }
   effective_address(op, R8);
   access(op.segment, size, store, op.address_mask != 0xFFFF, aligned);
 }
@@ -488,9 +514,20 @@ bool BlockTranslator::can_use_stack() const {
   return kind >= SegmentKind::whole || (kind == SegmentKind::small && !(kinds_ & KINDS_STACK32));
 }
 
-void BlockTranslator::stack_address(int below) {
+// FS and GS are looked at where they are used, see access().
+bool BlockTranslator::is_flat(unsigned segment) const {
+  return segment < FS && segment_kind(kinds_, segment) == SegmentKind::flat;
+}
+
+void BlockTranslator::stack_operand(int below, int size, bool store) {
+  if (in_window_ && (kinds_ & KINDS_STACK32) && is_flat(SS)) {
+    may_miss();
+    operand_ = {R12, HostMemory::NONE, 0, -below, true};
+    return;
+  }
   code_.lea(R8, {R12, HostMemory::NONE, 0, -below});
   if (!(kinds_ & KINDS_STACK32)) code_.zero_extend16(R8, R8);
+  access(SS, size, store);
 }
 
 void BlockTranslator::move_stack(int by) {

@@ -68,16 +68,19 @@ class BlockTranslator {
   void call_interpreter(const Op& op);
   void leave_at(const Op& op);
 
-  // -- Operands. Guest-memory operands end up as [RCX + R8].
-  static constexpr HostMemory OPERAND{RCX, R8, 0, 0};
+  // -- Operands. `operand_` is where the last one asked for is, in the host's memory. It holds while the guest's registers
+  // and RCX and R8 do.
   bool can_address(const Op& op, bool store) const;
-  // Effective address, then access().
-  void operand(const Op& op, int size, bool store, bool aligned = false);
+  // Effective address, then access(). With `linear` the linear address is in R8, however it is reached.
+  void operand(const Op& op, int size, bool store, bool aligned = false, bool linear = false);
   void effective_address(const Op& op, int to);  // offset in the segment
+  static HostMemory guest_operand(const Op& op);
+  bool is_flat(unsigned segment) const;
   // Offset in R8. `wide`: beyond FFFFh too; `aligned`: 16 bytes, the interpreter's when they are not.
   void access(unsigned segment, int size, bool store, bool wide = false, bool aligned = false);
   bool can_use_stack() const;
-  void stack_address(int below);  // R8: ESP - below, cut to the stack's size
+  void stack_operand(int below, int size, bool store);  // at ESP - below
+  void may_miss();                                      // the current instruction, in the window
   void move_stack(int by);
   int register_operand(int number, int size, int scratch);  // AH to BH come in `scratch`
   void write_high(int number, int from);                    // AH to BH
@@ -118,7 +121,10 @@ class BlockTranslator {
   const Block& block_;
   CodeWriter& code_;
   const uint32_t kinds_;
+  const bool in_window_;
+  HostMemory operand_;
   const Op* current_ = nullptr;
+  const uint8_t* start_ = nullptr;  // of its host code
   uint32_t undefined_ = 0;                          // flags that the host left in a state of its own
   TranslationExit* slow_exit_ = nullptr;            // of the current instruction
   bool x87_is_here_ = false, sse_is_here_ = false;  // in this block, so far

@@ -18,6 +18,10 @@ void CodeWriter::with_register(int map, uint8_t opcode, int size, int reg, int r
 }
 
 void CodeWriter::with_memory(int map, uint8_t opcode, int size, int reg, const HostMemory& memory) {
+  if (memory.in_window) {
+    byte(0x65);  // GS
+    byte(0x67);  // address size
+  }
   prefixes(map, opcode, size, reg, memory.index == HostMemory::NONE ? 0 : memory.index,
            memory.base == HostMemory::NONE ? 0 : memory.base, reg >= 4 && reg < 8);
   modrm_memory(reg, memory);

@@ -109,9 +109,9 @@ BlockTranslator::Done BlockTranslator::jump_operand(const Op& op, bool call) {
     if (!can_address(op, false)) return Done::not_here;
     operand(op, size, false);
     if (size == 2)
-      code_.with_memory(1, 0xB7, 4, R10, OPERAND);
+      code_.with_memory(1, 0xB7, 4, R10, operand_);
     else
-      code_.load(R10, OPERAND);
+      code_.load(R10, operand_);
   } else if (size == 2) {
     code_.zero_extend16(R10, HOST_OF[op.rm]);
   } else {
@@ -126,12 +126,11 @@ BlockTranslator::Done BlockTranslator::jump_operand(const Op& op, bool call) {
 BlockTranslator::Done BlockTranslator::return_near(const Op& op) {
   const int size = op.operand_size;
   if (!can_use_stack() || (size == 4 && segment_kind(kinds_, CS) < SegmentKind::whole)) return Done::not_here;
-  stack_address(0);
-  access(SS, size, false);
+  stack_operand(0, size, false);
   if (size == 2)
-    code_.with_memory(1, 0xB7, 4, R10, OPERAND);
+    code_.with_memory(1, 0xB7, 4, R10, operand_);
   else
-    code_.load(R10, OPERAND);
+    code_.load(R10, operand_);
   move_stack(size + static_cast<int>(op.imm & 0xFFFF));
   code_.move(R8, R10);
   go_to_register();

@@ -28,7 +28,7 @@ BlockTranslator::Done BlockTranslator::same_opcode(const Op& op, int map, uint8_
   if (memory) operand(op, size, stores);
   const int reg = register_operand(op.reg, size, R10);
   if (memory) {
-    code_.with_memory(map, opcode, size, reg, OPERAND);
+    code_.with_memory(map, opcode, size, reg, operand_);
   } else {
     code_.with_register(map, opcode, size, reg, register_operand(op.rm, size, R9));
   }
@@ -50,7 +50,7 @@ BlockTranslator::Done BlockTranslator::group(const Op& op, int map, uint8_t opco
   if (op.flags & OP_MEMORY) {
     if (!can_address(op, stores)) return Done::not_here;
     operand(op, size, stores);
-    code_.with_memory(map, opcode, size, extension, OPERAND);
+    code_.with_memory(map, opcode, size, extension, operand_);
     immediate(code_, op.imm, immediate_bytes);
     return Done::yes;
   }
@@ -72,7 +72,7 @@ BlockTranslator::Done BlockTranslator::arithmetic(const Op& op) {
       if (op.flags & OP_MEMORY) operand(op, 1, false);
       const int reg = register_operand(op.reg, 1, R10);
       if (op.flags & OP_MEMORY)
-        code_.with_memory(0, op.opcode, 1, reg, OPERAND);
+        code_.with_memory(0, op.opcode, 1, reg, operand_);
       else
         code_.with_register(0, op.opcode, 1, reg, register_operand(op.rm, 1, R9));
       return Done::yes;
@@ -102,7 +102,10 @@ BlockTranslator::Done BlockTranslator::shift(const Op& op) {
   if (memory) {
     if (!can_address(op, true)) return Done::not_here;
     operand(op, size, true);
-    code_.lea(R8, OPERAND, 8);
+    if (!in_window_) {
+      code_.lea(R8, operand_, 8);  // RCX is needed
+      operand_ = {R8, HostMemory::NONE, 0, 0};
+    }
   }
   const int rm = memory ? 0 : register_operand(op.rm, size, R9);
   // Nothing changes, no flag either, when the low five bits of CL are 0.
@@ -111,7 +114,7 @@ BlockTranslator::Done BlockTranslator::shift(const Op& op) {
   uint8_t* const none = code_.jrcxz();
   code_.move(RCX, R11);
   if (memory)
-    code_.with_memory(0, op.opcode, size, kind, {R8, HostMemory::NONE, 0, 0});
+    code_.with_memory(0, op.opcode, size, kind, operand_);
   else
     code_.with_register(0, op.opcode, size, kind, rm);
   if (kind >= 4) clear_flags(FLAG_AF);
@@ -144,7 +147,7 @@ BlockTranslator::Done BlockTranslator::move_offset(const Op& op) {
   if (!can_address(op, store)) return Done::not_here;
   code_.move_constant(R8, op.displacement & op.address_mask);
   access(op.segment, op.operand_size, store, op.address_mask != 0xFFFF);
-  code_.with_memory(0, static_cast<uint8_t>((store ? 0x88 : 0x8A) | (op.opcode & 1)), op.operand_size, RAX, OPERAND);
+  code_.with_memory(0, static_cast<uint8_t>((store ? 0x88 : 0x8A) | (op.opcode & 1)), op.operand_size, RAX, operand_);
   return Done::yes;
 }
 
@@ -154,7 +157,7 @@ BlockTranslator::Done BlockTranslator::extend(const Op& op) {
   if (op.flags & OP_MEMORY) {
     if (!can_address(op, false)) return Done::not_here;
     operand(op, source, false);
-    code_.with_memory(1, op.opcode, op.operand_size, HOST_OF[op.reg], OPERAND);
+    code_.with_memory(1, op.opcode, op.operand_size, HOST_OF[op.reg], operand_);
   } else {
     code_.with_register(1, op.opcode, op.operand_size, HOST_OF[op.reg], register_operand(op.rm, source, R9));
   }
@@ -176,13 +179,12 @@ BlockTranslator::Done BlockTranslator::load_address(const Op& op) {
 // -- Stack -----------------------------------------------------------------------------------------------------------
 
 void BlockTranslator::push_value(int from, int size, bool constant, uint32_t value) {
-  stack_address(size);
-  access(SS, size, true);
+  stack_operand(size, size, true);
   if (constant) {
-    code_.with_memory(0, 0xC7, size, 0, OPERAND);
+    code_.with_memory(0, 0xC7, size, 0, operand_);
     immediate(code_, value, size);
   } else {
-    code_.store(OPERAND, from, size);
+    code_.store(operand_, from, size);
   }
   move_stack(-size);
 }
@@ -207,16 +209,20 @@ BlockTranslator::Done BlockTranslator::push_operand(const Op& op) {
   }
   if (!can_address(op, false)) return Done::not_here;
   operand(op, op.operand_size, false);
-  code_.load(R10, OPERAND, op.operand_size);
+  code_.load(R10, operand_, op.operand_size);
   push_value(R10, op.operand_size, false, 0);
   return Done::yes;
 }
 
 BlockTranslator::Done BlockTranslator::pop_register(const Op& op) {
   if (!can_use_stack()) return Done::not_here;
-  stack_address(0);
-  access(SS, op.operand_size, false);
-  code_.load(R10, OPERAND, op.operand_size);
+  stack_operand(0, op.operand_size, false);
+  if (op.operand_size == 4 && (op.opcode & 7) != ESP) {
+    code_.load(HOST_OF[op.opcode & 7], operand_);
+    move_stack(4);
+    return Done::yes;
+  }
+  code_.load(R10, operand_, op.operand_size);
   move_stack(op.operand_size);
   code_.with_register(0, 0x89, op.operand_size, R10, HOST_OF[op.opcode & 7]);
   return Done::yes;
@@ -226,7 +232,7 @@ BlockTranslator::Done BlockTranslator::leave(const Op& op) {
   if (!can_use_stack() || !(kinds_ & KINDS_STACK32) || op.operand_size != 4) return Done::not_here;
   code_.move(R8, RBP);
   access(SS, 4, false);
-  code_.load(R10, OPERAND);
+  code_.load(R10, operand_);
   code_.lea(R12, {RBP, HostMemory::NONE, 0, 4});
   code_.move(RBP, R10);
   return Done::yes;

@@ -167,7 +167,7 @@ BlockTranslator::Done BlockTranslator::vector(const Op& op) {
   const int reg = form.general_reg ? HOST_OF[number] : number;
   if (prefix != NONE) code_.byte(prefix);
   if (memory)
-    code_.with_memory(1, op.opcode, 4, reg, OPERAND);
+    code_.with_memory(1, op.opcode, 4, reg, operand_);
   else
     code_.with_register(1, op.opcode, 4, reg, form.general_rm ? HOST_OF[op.modrm & 7] : op.modrm & 7);
   // Comparisons: hosts may take the reserved bits for more of them.
@@ -179,7 +179,7 @@ BlockTranslator::Done BlockTranslator::vector(const Op& op) {
 BlockTranslator::Done BlockTranslator::store_past_caches(const Op& op) {
   if (!can_address(op, true)) return Done::not_here;
   operand(op, 4, true);
-  code_.store(OPERAND, HOST_OF[op.reg]);
+  code_.store(operand_, HOST_OF[op.reg]);
   return Done::yes;
 }
 

@@ -37,11 +37,11 @@ BlockTranslator::Done BlockTranslator::string(const Op& op) {
   if (has_source) {
     string_operand(op, RSI, op.segment, false);
     if (kind != LODS) value = R10;
-    code_.with_memory(0, 0x8A | word, op.operand_size, value, OPERAND);
+    code_.with_memory(0, 0x8A | word, op.operand_size, value, operand_);
   }
   if (has_destination) {
     string_operand(op, RDI, ES, stores);
-    code_.with_memory(0, (stores ? 0x88 : 0x3A) | word, op.operand_size, value, OPERAND);
+    code_.with_memory(0, (stores ? 0x88 : 0x3A) | word, op.operand_size, value, operand_);
   }
   if (has_source) advance(op, RSI);
   if (has_destination) advance(op, RDI);

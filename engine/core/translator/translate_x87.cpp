@@ -103,8 +103,8 @@ BlockTranslator::Done BlockTranslator::x87(const Op& op) {
   const MemoryForm form = stores_word ? MemoryForm{2, true} : memory_form(op.opcode, extension);
   if (form.size == 0 || !can_address(op, form.store)) return Done::not_here;
   need_x87();
-  operand(op, form.size, form.store);
-  code_.with_memory(0, op.opcode, 4, extension, OPERAND);
+  operand(op, form.size, form.store, false, true);
+  code_.with_memory(0, op.opcode, 4, extension, operand_);
   if (!stores_word) remember_x87(op, true);
   return Done::yes;
 }
@@ -114,16 +114,18 @@ BlockTranslator::Done BlockTranslator::load_x87_control(const Op& op) {
   if (!can_address(op, false)) return Done::not_here;
   need_x87();
   operand(op, 2, false);
-  code_.lea(R8, OPERAND, 8);
-  const HostMemory word{R8, HostMemory::NONE, 0, 0};
-  code_.with_memory(1, 0xB7, 4, RCX, word);
+  if (!in_window_) {
+    code_.lea(R8, operand_, 8);  // RCX is needed
+    operand_ = {R8, HostMemory::NONE, 0, 0};
+  }
+  code_.with_memory(1, 0xB7, 4, RCX, operand_);
   code_.with_register(0, 0xF7, 4, 2, RCX);  // NOT
   code_.lea(RCX, {HostMemory::NONE, RCX, 2, 0});
   code_.with_register(1, 0xB6, 4, RCX, RCX);
   uint8_t* const masked = code_.jrcxz();
   jump_to_slow();
   code_.land(masked);
-  code_.with_memory(0, 0xD9, 4, 5, word);
+  code_.with_memory(0, 0xD9, 4, 5, operand_);
   return Done::yes;
 }
 

@@ -79,7 +79,8 @@ bool Translator::is_supported() {
 #endif
 }
 
-Translator::Translator(Interpreter& cpu, uint32_t heat) : cpu_(cpu), heat_(heat) {
+Translator::Translator(Interpreter& cpu, uint32_t heat, WindowPolicy windows)
+    : cpu_(cpu), heat_(heat), windows_(cpu, windows) {
   const auto reserve = [](size_t bytes, int protection) {
     void* memory = mmap(nullptr, bytes, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory == MAP_FAILED) {
@@ -299,14 +300,51 @@ bool Translator::put_registers_back(const HostFaultFacts& facts) {
   for (size_t i = 0; i < 8; ++i) {
     cpu_.state_.gpr[i] = static_cast<uint32_t>(facts.registers[BlockTranslator::HOST_OF[i]]);
   }
-  // The translation that begins last before it.
-  const Translation* inside = nullptr;
-  for (const std::unique_ptr<Translation>& translation : translations_) {
-    if (translation->code <= at && (inside == nullptr || inside->code < translation->code)) inside = translation.get();
-  }
+  const Translation* const inside = translation_at(at);
   if (inside == nullptr) return false;
   cpu_.state_.eip = inside->eip;
   cpu_.retired_base_ = frame.end - facts.registers[R13];
+  return true;
+}
+
+// The one whose code begins last before it. They are in the order of their code.
+Translation* Translator::translation_at(const uint8_t* code) const {
+  if (code < first_free_ || code >= next_) return nullptr;
+  const auto after =
+      std::upper_bound(translations_.begin(), translations_.end(), code,
+                       [](const uint8_t* at, const std::unique_ptr<Translation>& one) { return at < one->code; });
+  return after == translations_.begin() ? nullptr : std::prev(after)->get();
+}
+
+// -- Windows ---------------------------------------------------------------------------------------------------------
+
+void Translator::use_window([[maybe_unused]] uint8_t* base) {
+  if (base == window_base_) return;
+  window_base_ = base;
+#if defined(__x86_64__)
+  if (base != nullptr) asm volatile("wrgsbase %0" : : "r"(base));
+#endif
+}
+
+bool Translator::mend(const HostFaultFacts& facts, uint64_t& instruction, uint64_t& r9) {
+  if (facts.signal != SIGSEGV) return false;
+  const auto* const at = reinterpret_cast<const uint8_t*>(facts.instruction);
+  Translation* const inside = translation_at(at);
+  if (inside == nullptr) return false;
+  const auto after = std::upper_bound(inside->sites.begin(), inside->sites.end(), at,
+                                      [](const uint8_t* code, const Translation::Site& one) { return code < one.code; });
+  if (after == inside->sites.begin()) return false;
+  // Operands of SSE instructions that are not aligned: a general-protection fault, which comes with no address.
+  const bool no_address = facts.address == 0;
+  if (!no_address) {
+    if (!windows_.covers(facts.address)) return false;
+    const Windows::Answer answer = windows_.map(facts.address, facts.store);
+    if (answer == Windows::Answer::mapped) return true;
+    if (answer == Windows::Answer::unfit) ++inside->unfit_faults;
+  }
+  ++counters_.window_bails;
+  instruction = reinterpret_cast<uint64_t>(leave_code_);
+  r9 = reinterpret_cast<uint64_t>(std::prev(after)->exit);
   return true;
 }
 
@@ -356,6 +394,10 @@ void Translator::look_at_context() {
   if (!context_is_stale_ && backward == ((kinds_ & KINDS_BACKWARD) != 0)) return;
   context_is_stale_ = false;
   kinds_ = segment_kinds();
+  if (uint8_t* const window = windows_.select(); window != nullptr) {
+    kinds_ |= KINDS_WINDOW;
+    use_window(window);
+  }
   const ContextKey key{cpu_.fetch_context_, cpu_.state_.seg[CS].base, kinds_};
   Context& context = contexts_[(key.fetch_context * 7 ^ key.base >> 4 ^ key.kinds) % CONTEXTS];
   if (context.number == 0 || context.key != key) {
@@ -380,15 +422,34 @@ void Translator::block_decoded(Block* block) {
 }
 
 void Translator::block_dropped(Block* block) {
-  Translation* const translation = block->translation;
-  if (translation == nullptr) return;
-  block->translation = nullptr;
+  if (block->translation == nullptr) return;
   block->back_off = static_cast<uint8_t>(std::min<uint32_t>(block->back_off + 1u, MOST_BACK_OFF));
+  for (Translation* one = block->translation; one != nullptr; one = one->next) cut_off(*one);
+  block->translation = nullptr;
+}
+
+// Nothing enters it any more. It stays in memory: it may be running.
+void Translator::cut_off(Translation& translation) {
   ++counters_.drops;
-  for (const Translation::Link& link : translation->links_here) CodeWriter::aim(link.site, link.unlinked);
-  translation->links_here.clear();
-  translation->code[0] = 0xE9;
-  CodeWriter::aim(translation->code + 1, translation->gone);
+  for (const Translation::Link& link : translation.links_here) CodeWriter::aim(link.site, link.unlinked);
+  translation.links_here.clear();
+  translation.code[0] = 0xE9;
+  CodeWriter::aim(translation.code + 1, translation.gone);
+}
+
+// The block's translation for an EIP and what is the case now. It becomes the first.
+Translation* Translator::fitting(Block* block, uint32_t eip) {
+  Translation* before = nullptr;
+  for (Translation* one = block->translation; one != nullptr; before = one, one = one->next) {
+    if (one->eip != eip || one->kinds != kinds_) continue;
+    if (before != nullptr) {
+      before->next = one->next;
+      one->next = block->translation;
+      block->translation = one;
+    }
+    return one;
+  }
+  return nullptr;
 }
 
 void Translator::all_blocks_dropped() {
@@ -401,7 +462,7 @@ void Translator::all_blocks_dropped() {
 void Translator::drop_all_code() {
   for (const std::unique_ptr<Translation>& translation : translations_) {
     Block* const block = translation->block;
-    if (block->translation != translation.get()) continue;
+    if (block->translation == nullptr) continue;
     block->translation = nullptr;
     if (block->live) block->ops[0].fn = op_warm;
     block->heat = 0;
@@ -444,8 +505,16 @@ Translation* Translator::translate(Block* block) {
   ++counters_.translations;
   counters_.bytes += static_cast<uint64_t>(code.at() - next_);
   next_ = reinterpret_cast<uint8_t*>((reinterpret_cast<uintptr_t>(code.at()) + 15) & ~uintptr_t{15});
+  translation->next = block->translation;
   block->translation = translation.get();
   block->ops[0].fn = op_translated;
+  uint32_t others = 0;
+  for (Translation* one = translation.get(); one->next != nullptr; one = one->next) {
+    if (++others < MOST_FOR_BLOCK) continue;
+    cut_off(*one->next);  // the last: there is never more than one too many
+    one->next = nullptr;
+    break;
+  }
   translations_.push_back(std::move(translation));
   return block->translation;
 }
@@ -455,9 +524,19 @@ Translation* Translator::find(uint32_t eip) {
   const uint32_t linear = cpu_.state_.seg[CS].base + eip;
   const Interpreter::JumpEntry& entry = cpu_.jumps_[jump_index(linear)];
   if (entry.key != (linear | static_cast<uint64_t>(cpu_.fetch_context_) << 32)) return nullptr;
-  Translation* const translation = entry.block->translation;
-  if (translation == nullptr || !fits(*translation, eip)) return nullptr;
+  Translation* const translation = fitting(entry.block, eip);
+  if (translation == nullptr) return nullptr;
   return static_cast<uint64_t>(eip) + entry.block->length <= cpu_.code_span_ ? translation : nullptr;
+}
+
+void Translator::do_without_window(Block& block) {
+  if (block.no_window || !block.live) return;
+  block.no_window = true;
+  const uint8_t back_off = block.back_off;
+  block_dropped(&block);
+  block.back_off = back_off;
+  block.ops[0].fn = op_warm;
+  block.heat = 0;
 }
 
 void Translator::stayed(Block* block, uint64_t instructions) {
@@ -487,15 +566,15 @@ const Op* Translator::rest(const Op* first) {
 const Op* Translator::enter(const Op* first) {
   look_at_context();
   Block* const block = block_of(first);
-  Translation* target = block->translation;
-  if (!fits(*target, cpu_.block_eip_)) {
-    // The same bytes by another way. When that is the rule by now, they are translated for it.
-    if (++block->heat >= heat_for(*block) && segment_kind(kinds_, CS) != SegmentKind::checked) {
-      block_dropped(block);
-      block->ops[0].fn = op_warm;
-      block->heat = 0;
+  Translation* target = fitting(block, cpu_.block_eip_);
+  if (target == nullptr) {
+    // The same bytes by another way. When it is gone often, they are translated for it, too.
+    if (++block->heat < heat_for(*block) || segment_kind(kinds_, CS) == SegmentKind::checked) {
+      return block->first(cpu_, first);
     }
-    return block->first(cpu_, first);
+    block->heat = 0;
+    target = translate(block);
+    if (target == nullptr) return block->first(cpu_, first);
   }
   entered_[entered_next_++ % entered_.size()] = cpu_.block_eip_;
   TranslatorFrame& frame = cpu_.translator_frame_;
@@ -519,6 +598,7 @@ const Op* Translator::enter(const Op* first) {
         ++counters_.bails;
         take_flags(exit->clear);
         const Op* const op = exit->op;
+        if (exit->from->unfit_faults >= MOST_UNFIT_FAULTS) do_without_window(*exit->from->block);
         stayed(block, retired - exit->from->count + op->position - start);
         cpu_.retired_base_ = retired - exit->from->count;
         cpu_.block_eip_ = exit->from->eip;

@@ -27,6 +27,7 @@
 #include "../interpreter/op.h"
 #include "frame.h"
 #include "host_pages.h"
+#include "windows.h"
 
 namespace bancada {
 
@@ -45,6 +46,7 @@ enum class SegmentKind : uint8_t {
 constexpr uint32_t KINDS_CS_READABLE = 1u << 12;
 constexpr uint32_t KINDS_STACK32 = 1u << 13;
 constexpr uint32_t KINDS_BACKWARD = 1u << 14;  // EFLAGS.DF
+constexpr uint32_t KINDS_WINDOW = 1u << 15;    // the address space has a window
 constexpr SegmentKind segment_kind(uint32_t kinds, unsigned segment) {
   return static_cast<SegmentKind>(kinds >> (segment * 2) & 3);
 }
@@ -67,7 +69,8 @@ struct TranslationExit {
   uint8_t* unlinked = nullptr;  // where it leads as long as it is not linked
 };
 
-// The host code of one block, good for one EIP and one set of segment kinds.
+// The host code of one block, good for one EIP and one set of segment kinds. A block may have several: libraries lie
+// elsewhere in each process.
 struct Translation {
   Block* block;
   uint32_t eip;
@@ -77,6 +80,15 @@ struct Translation {
   uint32_t short_stays = 0;  // how often the interpreter was back too soon for the way to be worth it
   uint8_t* code = nullptr;
   uint8_t* gone = nullptr;  // what `code` jumps to once the block was dropped
+  Translation* next = nullptr;  // of the same block
+  uint32_t unfit_faults = 0;    // in its window, of accesses that no mapping helps
+  // Instructions that may fault in the window: where their host code begins, in the order of addresses, and their
+  // ways to the interpreter.
+  struct Site {
+    const uint8_t* code;
+    const TranslationExit* exit;
+  };
+  std::vector<Site> sites;
   std::deque<TranslationExit> exits;
   std::vector<std::unique_ptr<Op[]>> calls;  // pairs: an instruction that the interpreter carries out, the way back
   struct Link {
@@ -88,9 +100,10 @@ struct Translation {
 
 struct TranslatorCounters {
   uint64_t translations = 0, bytes = 0, entries = 0, bails = 0, calls = 0, links = 0, jumps = 0, drops = 0, flushes = 0;
+  uint64_t window_bails = 0;  // accesses in a window that the interpreter did
 };
 
-class Translator {
+class Translator final : public HostFaultMender {
  public:
   // Whether this host can run translated code: an x86-64 processor with BMI2.
   static bool is_supported();
@@ -100,8 +113,8 @@ class Translator {
   static constexpr uint32_t EVERY_BLOCK = 1;
   static constexpr uint32_t DEFAULT_HEAT = 20;
   static constexpr size_t CODE_BYTES = 32u << 20;
-  Translator(Interpreter& cpu, uint32_t heat);
-  ~Translator();
+  Translator(Interpreter& cpu, uint32_t heat, WindowPolicy windows);
+  ~Translator() override;
   Translator(const Translator&) = delete;
   Translator& operator=(const Translator&) = delete;
 
@@ -113,8 +126,14 @@ class Translator {
   // entering a translation in between: it is looked at then.
   void context_changed() { context_is_stale_ = true; }
   HostPages& pages() { return pages_; }
+  Windows& windows() { return windows_; }
+  const Windows& windows() const { return windows_; }
+  // A run begins, maybe on another thread than the last.
+  void run_begins() { window_base_ = nullptr, context_is_stale_ = true; }
   const TranslatorCounters& counters() const { return counters_; }
 
+  // A miss in a window: the page is mapped, or the interpreter does the instruction.
+  bool mend(const HostFaultFacts& facts, uint64_t& instruction, uint64_t& r9) override;
   // After a fault of the host's in translated code: what is in its registers goes to the guest's. False: not there.
   bool put_registers_back(const HostFaultFacts& facts);
   // EIPs, for crash reports.
@@ -165,6 +184,11 @@ class Translator {
   static constexpr uint32_t MOST_SHORT_STAYS = 64;
   static constexpr uint32_t REST = 4096;  // times
 
+  // Beyond this many translations of a block the oldest goes.
+  static constexpr uint32_t MOST_FOR_BLOCK = 8;
+  // A block with this many accesses to what is in no window is translated to do without.
+  static constexpr uint32_t MOST_UNFIT_FAULTS = 4;
+
   // An x87 instruction that FNSTENV may have to name.
   struct X87Record {
     uint32_t eip;
@@ -179,19 +203,23 @@ class Translator {
   uint32_t heat_for(const Block& block) const;
   Translation* translate(Block* block);
   void drop_all_code();
+  void cut_off(Translation& translation);
+  void do_without_window(Block& block);
+  Translation* fitting(Block* block, uint32_t eip);
+  Translation* translation_at(const uint8_t* code) const;
+  void use_window(uint8_t* base);
   uint32_t segment_kinds();
   void look_at_context();
   Translation* find(uint32_t eip);
   void stayed(Block* block, uint64_t instructions);
   void take_flags(uint32_t clear);
   void give_flags();
-  bool fits(const Translation& translation, uint32_t eip) const {
-    return translation.eip == eip && translation.kinds == kinds_;
-  }
 
   Interpreter& cpu_;
   const uint32_t heat_;
   HostPages pages_;
+  Windows windows_;
+  uint8_t* window_base_ = nullptr;  // in the host's GS
   uint8_t* code_ = nullptr;
   uint8_t* first_free_ = nullptr;  // after the trampolines
   uint8_t* next_ = nullptr;
