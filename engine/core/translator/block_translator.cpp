@@ -23,14 +23,13 @@ BlockTranslator::BlockTranslator(Translator& translator, Translation& translatio
 
 void BlockTranslator::write() {
   translation_.code = code_.at();
-  // A block is begun only when all of it may run: RCX = left - count, its sign and more shifted down.
+  // A block is begun only when all of it may run: the sign of what is left then, and more, shifted down.
   const auto count = static_cast<int32_t>(block_.count);
-  code_.lea(RCX, {R13, HostMemory::NONE, 0, -count}, 8);
-  code_.shrx(RCX, RCX, R15, 8);
-  uint8_t* const begin = code_.jrcxz();
-  cold_.push_back({code_.jump(), &make_exit(TranslationExit::Kind::budget), false, 0});
-  code_.land(begin);
   code_.lea(R13, {R13, HostMemory::NONE, 0, -count}, 8);
+  code_.shrx(RCX, R13, R15, 8);
+  uint8_t* const begin = code_.jrcxz();
+  uint8_t* const not_begun = code_.jump();
+  code_.land(begin);
 
   bool ended = false;
   for (uint32_t i = 0; i < block_.count && !ended && !code_.full(); ++i) {
@@ -39,11 +38,13 @@ void BlockTranslator::write() {
     start_ = code_.at();
     slow_exit_ = nullptr;
     if (undefined_ != 0 && reads_flags(op)) define_flags();
+    if (i + 1u == block_.count) hand_x87_records_on();
     const Done done = instruction(op);
     note_flags(op, done);
     ended = done == Done::ended;
     if (done != Done::not_here) continue;
     if (i + 1u < block_.count) {
+      hand_x87_records_on();
       call_interpreter(op);
       undefined_ = 0;
       x87_is_here_ = sse_is_here_ = false;
@@ -55,9 +56,14 @@ void BlockTranslator::write() {
   }
   if (!ended) {
     define_flags();
+    hand_x87_records_on();
     go_to(translation_.eip + block_.length);
   }
   write_cold();
+  if (!code_.full()) CodeWriter::aim(not_begun, code_.at());
+  code_.lea(R13, {R13, HostMemory::NONE, 0, count}, 8);
+  code_.move_constant64(R9, reinterpret_cast<uint64_t>(&make_exit(TranslationExit::Kind::budget)));
+  code_.jump(translator_.leave_code_);
   translation_.gone = code_.at();
   TranslationExit& gone = make_exit(TranslationExit::Kind::jump);
   code_.move_constant(R8, translation_.eip);
@@ -372,8 +378,13 @@ void BlockTranslator::leave_at(const Op& op) {
 
 TranslationExit& BlockTranslator::make_exit(TranslationExit::Kind kind, const Op* op) {
   translation_.exits.push_back({kind, &translation_, op});
-  if (kind == TranslationExit::Kind::instruction) translation_.exits.back().clear = undefined_;
-  return translation_.exits.back();
+  TranslationExit& exit = translation_.exits.back();
+  if (kind == TranslationExit::Kind::instruction) {
+    exit.clear = undefined_;
+    exit.x87_last = x87_last_;
+    exit.x87_last_memory = x87_last_memory_;
+  }
+  return exit;
 }
 
 uint8_t* BlockTranslator::jump_to_slow() {

@@ -58,6 +58,7 @@ class BlockTranslator {
   Done load_x87_control(const Op& op);
   void need_x87();
   void remember_x87(const Op& op, bool memory);
+  void hand_x87_records_on();
   Done string(const Op& op);
   void string_operand(const Op& op, int pointer, unsigned segment, bool store);
   void advance(const Op& op, int pointer);
@@ -100,9 +101,8 @@ class BlockTranslator {
   TranslationExit& make_exit(TranslationExit::Kind kind, const Op* op = nullptr);
   uint8_t* jump_to_slow();   // leaves at the current instruction; returns where the jump stands
   void go_to(uint32_t eip);  // to a block that is known now
-  void go_to_register();     // EIP in R8
-  void poll();               // leaves when something wants the run loop; EIP in R8
-  void jump_by_table();
+  void jump_by_table();      // EIP in R8
+  void call_and_come_back(uint32_t eip, bool constant);  // EIP in R8 when it is not constant
   bool in_same_page(uint32_t eip) const;
   uint32_t target(const Op& op) const;
   bool fits_code_segment(uint32_t eip) const;
@@ -127,6 +127,7 @@ class BlockTranslator {
   const uint8_t* start_ = nullptr;  // of its host code
   uint32_t undefined_ = 0;                          // flags that the host left in a state of its own
   TranslationExit* slow_exit_ = nullptr;            // of the current instruction
+  uint32_t x87_last_ = 0, x87_last_memory_ = 0;     // records, while they are not in the frame
   bool x87_is_here_ = false, sse_is_here_ = false;  // in this block, so far
   std::vector<Cold> cold_;
 };

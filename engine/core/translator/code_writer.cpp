@@ -125,10 +125,11 @@ uint8_t* CodeWriter::jump_if(int condition, const uint8_t* target) {
   return at_ - 4;
 }
 
-void CodeWriter::call(const uint8_t* target) {
+uint8_t* CodeWriter::call(const uint8_t* target) {
   byte(0xE8);
   dword(0);
-  if (!full_) aim(at_ - 4, target);
+  if (target != nullptr && !full_) aim(at_ - 4, target);
+  return at_ - 4;
 }
 
 void CodeWriter::aim(uint8_t* displacement, const uint8_t* target) {

@@ -65,7 +65,7 @@ class CodeWriter {
   void jrcxz_back(const uint8_t* target);                  // at most 128 bytes back
   uint8_t* jump(const uint8_t* target = nullptr);          // 32 bits; returns where the displacement stands
   uint8_t* jump_if(int condition, const uint8_t* target);  // 32 bits
-  void call(const uint8_t* target);
+  uint8_t* call(const uint8_t* target = nullptr);
   static void aim(uint8_t* displacement, const uint8_t* target);  // sets a 32-bit displacement
 
  private:

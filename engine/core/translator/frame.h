@@ -13,6 +13,8 @@ struct TranslatorFrame {
   const void* exit = nullptr;  // r9 at the end: a TranslationExit
   uint64_t context = 0;        // the current code's, in the high half
   const void* jumps = nullptr;
+  // The host's stack while translated code runs on one of its own, and where that begins.
+  uint64_t host_stack = 0, call_stack = 0;
   // x87: nonzero while the guest's registers are not in the host's unit; then what ran last there, as numbers of the
   // translator's records (0: nothing), and the linear address of the last operand.
   uint64_t x87_away = 1;

@@ -32,48 +32,35 @@ bool BlockTranslator::in_same_page(uint32_t eip) const {
   return eip >= translation_.eip ? eip - translation_.eip < 0x1000 - offset : translation_.eip - eip <= offset;
 }
 
-// Leaves when something wants the run loop; the EIP of the target is in R8.
-void BlockTranslator::poll() {
-  code_.load_byte(RCX, place(cpu_.attention_flag()));
-  uint8_t* const goes_on = code_.jrcxz();
-  cold_.push_back({code_.jump(), &make_exit(TranslationExit::Kind::jump), false, 0});
-  code_.land(goes_on);
-}
-
-// To what the table of jumps knows about the EIP in R8.
 void BlockTranslator::jump_by_table() {
-  code_.rorx(R9, R8, 16);
-  code_.lea(R9, {R9, R8, 0, 0});
-  code_.zero_extend16(R9, R9);
-  code_.load(RCX, place(&cpu_.translator_frame_.jumps), 8);
-  code_.lea(R9, {R9, R9, 0, 0});
-  code_.lea(R9, {RCX, R9, 3, 0}, 8);
-  code_.load(RCX, {R9, HostMemory::NONE, 0, 0}, 8);
-  code_.load(R10, place(&cpu_.translator_frame_.context), 8);
-  code_.lea(RCX, {RCX, R10, 0, 0}, 8);
-  code_.lea(RCX, {RCX, R8, 0, 0}, 8);
-  uint8_t* const known = code_.jrcxz();
-  cold_.push_back({code_.jump(), &make_exit(TranslationExit::Kind::jump), false, 0});
-  code_.land(known);
-  code_.with_memory(0, 0xFF, 4, 4, {R9, HostMemory::NONE, 0, 8});  // JMP [R9 + 8]
+  cold_.push_back(
+      {translator_.write_jump_by_table(code_), &make_exit(TranslationExit::Kind::jump), false, 0});
 }
 
 void BlockTranslator::go_to(uint32_t eip) {
   if (in_same_page(eip)) {
-    if (eip <= translation_.eip) {
-      code_.move_constant(R8, eip);
-      poll();
-    }
     cold_.push_back({code_.jump(), &make_exit(TranslationExit::Kind::link), true, eip});
     return;
   }
   code_.move_constant(R8, eip);
-  if (eip <= translation_.eip) poll();
   jump_by_table();
 }
 
-void BlockTranslator::go_to_register() {
-  poll();
+// To a procedure, and what is done when it returns: R8 is the EIP then, which need not be the one behind the CALL.
+void BlockTranslator::call_and_come_back(uint32_t eip, bool constant) {
+  const uint32_t next = translation_.eip + current_->offset + current_->length;
+  uint8_t* const call = code_.call();
+  code_.lea(RCX, {R8, HostMemory::NONE, 0, static_cast<int32_t>(~next + 1)});
+  uint8_t* const back = code_.jrcxz();
+  code_.jump(translator_.by_table_code_);
+  code_.land(back);
+  go_to(next);
+  if (constant && in_same_page(eip)) {
+    cold_.push_back({call, &make_exit(TranslationExit::Kind::link), true, eip});
+    return;
+  }
+  if (!code_.full()) CodeWriter::aim(call, code_.at());
+  if (constant) code_.move_constant(R8, eip);
   jump_by_table();
 }
 
@@ -81,7 +68,9 @@ BlockTranslator::Done BlockTranslator::jump_if(const Op& op) {
   const uint32_t taken = target(op);
   if (!fits_code_segment(taken)) return Done::not_here;
   uint8_t* const jump = code_.jump_if(op.opcode & 15, nullptr);
+  if (in_same_page(taken)) cold_.push_back({jump, &make_exit(TranslationExit::Kind::link), true, taken});
   go_to(translation_.eip + op.offset + op.length);
+  if (in_same_page(taken)) return Done::ended;
   if (!code_.full()) CodeWriter::aim(jump, code_.at());
   go_to(taken);
   return Done::ended;
@@ -95,8 +84,12 @@ BlockTranslator::Done BlockTranslator::jump(const Op& op) {
 
 BlockTranslator::Done BlockTranslator::call(const Op& op) {
   if (!fits_code_segment(target(op)) || !can_use_stack()) return Done::not_here;
-  push_value(0, op.operand_size, true, translation_.eip + op.offset + op.length);
-  go_to(target(op));
+  const uint32_t next = translation_.eip + op.offset + op.length;
+  push_value(0, op.operand_size, true, next);
+  if (target(op) == next)
+    go_to(next);  // it wants to know where it is
+  else
+    call_and_come_back(target(op), true);
   return Done::ended;
 }
 
@@ -119,7 +112,10 @@ BlockTranslator::Done BlockTranslator::jump_operand(const Op& op, bool call) {
   }
   if (call) push_value(0, size, true, translation_.eip + op.offset + op.length);
   code_.move(R8, R10);
-  go_to_register();
+  if (call)
+    call_and_come_back(0, false);
+  else
+    jump_by_table();
   return Done::ended;
 }
 
@@ -128,12 +124,11 @@ BlockTranslator::Done BlockTranslator::return_near(const Op& op) {
   if (!can_use_stack() || (size == 4 && segment_kind(kinds_, CS) < SegmentKind::whole)) return Done::not_here;
   stack_operand(0, size, false);
   if (size == 2)
-    code_.with_memory(1, 0xB7, 4, R10, operand_);
+    code_.with_memory(1, 0xB7, 4, R8, operand_);
   else
-    code_.load(R10, operand_);
+    code_.load(R8, operand_);
   move_stack(size + static_cast<int>(op.imm & 0xFFFF));
-  code_.move(R8, R10);
-  go_to_register();
+  code_.byte(0xC3);  // RET
   return Done::ended;
 }
 

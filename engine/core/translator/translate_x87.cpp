@@ -77,14 +77,22 @@ void BlockTranslator::need_x87() {
 void BlockTranslator::remember_x87(const Op& op, bool memory) {
   const uint32_t record = translator_.x87_record(
       {translation_.eip + op.offset, static_cast<uint16_t>((op.opcode & 7) << 8 | op.modrm), op.segment});
-  const auto put = [&](const uint32_t* member, uint32_t value) {
+  x87_last_ = record;
+  if (!memory) return;
+  x87_last_memory_ = record;
+  code_.store(place(&cpu_.translator_frame_.x87_operand), R8);
+}
+
+// For who comes after this block; ways out in its middle know it themselves.
+void BlockTranslator::hand_x87_records_on() {
+  const auto put = [&](const uint32_t* member, uint32_t& value) {
+    if (value == 0) return;
     code_.with_memory(0, 0xC7, 4, 0, place(member));
     code_.dword(value);
+    value = 0;
   };
-  put(&cpu_.translator_frame_.x87_last, record);
-  if (!memory) return;
-  put(&cpu_.translator_frame_.x87_last_memory, record);
-  code_.store(place(&cpu_.translator_frame_.x87_operand), R8);
+  put(&cpu_.translator_frame_.x87_last, x87_last_);
+  put(&cpu_.translator_frame_.x87_last_memory, x87_last_memory_);
 }
 
 BlockTranslator::Done BlockTranslator::x87(const Op& op) {

@@ -19,8 +19,6 @@ namespace bancada {
 
 namespace {
 
-constexpr uint64_t MOST_LEFT = uint64_t{1} << 40;  // must stay below 2^44, see the prologue of blocks
-
 Block* block_of(const Op* first) {
   return reinterpret_cast<Block*>(const_cast<Op*>(first)) - 1;
 }
@@ -91,8 +89,10 @@ Translator::Translator(Interpreter& cpu, uint32_t heat, WindowPolicy windows)
   };
   jumps_ = reinterpret_cast<Jump*>(reserve(JUMPS * sizeof(Jump), PROT_READ | PROT_WRITE));
   try {
+    call_stack_ = reserve(CALL_STACK_BYTES, PROT_READ | PROT_WRITE);
     code_ = reserve(CODE_BYTES, PROT_READ | PROT_WRITE | PROT_EXEC);
   } catch (...) {
+    if (call_stack_ != nullptr) munmap(call_stack_, CALL_STACK_BYTES);
     munmap(jumps_, JUMPS * sizeof(Jump));
     throw;
   }
@@ -104,7 +104,30 @@ Translator::Translator(Interpreter& cpu, uint32_t heat, WindowPolicy windows)
 
 Translator::~Translator() {
   munmap(code_, CODE_BYTES);
+  munmap(call_stack_, CALL_STACK_BYTES);
   munmap(jumps_, JUMPS * sizeof(Jump));
+}
+
+uint8_t* Translator::write_jump_by_table(CodeWriter& code) const {
+  const auto place = [this](const void* member) {
+    return HostMemory{R15, HostMemory::NONE, 0,
+                      static_cast<int32_t>(reinterpret_cast<const uint8_t*>(member) - anchor_)};
+  };
+  code.rorx(R9, R8, 16);
+  code.lea(R9, {R9, R8, 0, 0});
+  code.zero_extend16(R9, R9);
+  code.load(RCX, place(&cpu_.translator_frame_.jumps), 8);
+  code.lea(R9, {R9, R9, 0, 0});
+  code.lea(R9, {RCX, R9, 3, 0}, 8);
+  code.load(RCX, {R9, HostMemory::NONE, 0, 0}, 8);
+  code.load(R10, place(&cpu_.translator_frame_.context), 8);
+  code.lea(RCX, {RCX, R10, 0, 0}, 8);
+  code.lea(RCX, {RCX, R8, 0, 0}, 8);
+  uint8_t* const known = code.jrcxz();
+  uint8_t* const miss = code.jump();
+  code.land(known);
+  code.with_memory(0, 0xFF, 4, 4, {R9, HostMemory::NONE, 0, 8});  // JMP [R9 + 8]
+  return miss;
 }
 
 // -- Into host code and out of it ------------------------------------------------------------------------------
@@ -157,6 +180,7 @@ void Translator::write_trampolines() {
   };
   static constexpr int SAVED[] = {RBX, RBP, R12, R13, R14, R15};
   const auto return_to_host = [&] {
+    code.load(RSP, place(&frame.host_stack), 8);
     code.lea(RSP, {RSP, HostMemory::NONE, 0, 8}, 8);
     for (int i = 5; i >= 0; --i) {
       if (SAVED[i] >= 8) code.byte(0x41);
@@ -176,6 +200,8 @@ void Translator::write_trampolines() {
   code.move64(R10, RSI);
   code.load(R13, place(&frame.left), 8);
   code.load(R14, place(&frame.table), 8);
+  code.store(place(&frame.host_stack), RSP, 8);
+  code.load(RSP, place(&frame.call_stack), 8);
   load_guest();
   code.with_register(0, 0xFF, 4, 4, R10);  // JMP R10
 
@@ -192,12 +218,13 @@ void Translator::write_trampolines() {
   const auto write_call = [&](uint64_t (*function)(Interpreter*, const Op*), bool vectors) {
     uint8_t* const at = code.at();
     store_guest();
-    code.lea(RSP, {RSP, HostMemory::NONE, 0, -8}, 8);
+    code.move64(RBX, RSP);
+    code.load(RSP, place(&frame.host_stack), 8);
     code.move_constant64(RDI, reinterpret_cast<uint64_t>(&cpu_));
     code.move64(RSI, R9);
     code.move_constant64(RAX, reinterpret_cast<uint64_t>(function));
     code.with_register(0, 0xFF, 4, 2, RAX);  // CALL RAX
-    code.lea(RSP, {RSP, HostMemory::NONE, 0, 8}, 8);
+    code.move64(RSP, RBX);
     code.move64(RCX, RAX);
     if (vectors) load_vectors();
     code.load(R13, place(&frame.left), 8);
@@ -208,6 +235,19 @@ void Translator::write_trampolines() {
   call_code_ = write_call(&call_interpreter, false);
   bring_x87_code_ = write_call(&bring_x87_in, false);
   bring_sse_code_ = write_call(&bring_sse_in, true);
+
+  // A return to where no call came from that is known here. The first is what lies at the stack's beginning.
+  const uint8_t* const no_call_code = code.at();
+  code.lea(RSP, {RSP, HostMemory::NONE, 0, -8}, 8);
+  by_table_code_ = code.at();
+  uint8_t* const miss = write_jump_by_table(code);
+  CodeWriter::aim(miss, code.at());
+  code.move_constant64(R9, reinterpret_cast<uint64_t>(&return_exit_));
+  code.jump(leave_code_);
+
+  uint8_t* const bottom = call_stack_ + CALL_STACK_BYTES - 64;
+  std::memcpy(bottom, &no_call_code, sizeof no_call_code);
+  frame.call_stack = reinterpret_cast<uint64_t>(bottom);
 
   next_ = first_free_ = code.at();
 }
@@ -566,7 +606,7 @@ const Op* Translator::rest(const Op* first) {
 const Op* Translator::enter(const Op* first) {
   look_at_context();
   Block* const block = block_of(first);
-  Translation* target = fitting(block, cpu_.block_eip_);
+  const Translation* target = fitting(block, cpu_.block_eip_);
   if (target == nullptr) {
     // The same bytes by another way. When it is gone often, they are translated for it, too.
     if (++block->heat < heat_for(*block) || segment_kind(kinds_, CS) == SegmentKind::checked) {
@@ -591,7 +631,9 @@ const Op* Translator::enter(const Op* first) {
     const auto* exit = static_cast<const TranslationExit*>(frame.exit);
     const uint64_t retired = frame.end - static_cast<uint64_t>(frame.left);
     using Kind = TranslationExit::Kind;
-    const bool goes_on = exit->kind == Kind::jump || exit->kind == Kind::link;
+    const bool goes_on = exit->kind == Kind::jump || exit->kind == Kind::link || exit->kind == Kind::budget;
+    if (exit->x87_last != 0) frame.x87_last = exit->x87_last;
+    if (exit->x87_last_memory != 0) frame.x87_last_memory = exit->x87_last_memory;
     if (!goes_on) put_x87_back();
     switch (exit->kind) {
       case Kind::instruction: {
@@ -611,6 +653,16 @@ const Op* Translator::enter(const Op* first) {
       case Kind::left_block:
         return nullptr;
       case Kind::budget:
+        if (!cpu_.attention() && !context_is_stale_ && cpu_.limit_ >= retired + exit->from->count &&
+            exit->from->block->live && exit->from->kinds == kinds_) {
+          // It was only this long that nobody looked.
+          cpu_.retired_base_ = retired;
+          frame.left = static_cast<int64_t>(std::min(cpu_.limit_ - retired, MOST_LEFT));
+          frame.end = retired + static_cast<uint64_t>(frame.left);
+          target = exit->from;
+          continue;
+        }
+        put_x87_back();
         take_flags(exit->clear);
         cpu_.retired_base_ = retired;
         cpu_.state_.eip = exit->from->eip;
@@ -621,8 +673,9 @@ const Op* Translator::enter(const Op* first) {
         break;
     }
     cpu_.retired_base_ = retired;
-    target = cpu_.attention() ? nullptr : find(frame.eip);
-    if (target == nullptr) {
+    Translation* const found = cpu_.attention() ? nullptr : find(frame.eip);
+    target = found;
+    if (found == nullptr) {
       stayed(block, retired - start);
       put_x87_back();
       take_flags(exit->clear);
@@ -630,8 +683,8 @@ const Op* Translator::enter(const Op* first) {
     }
     if (exit->kind == Kind::link) {
       ++counters_.links;
-      CodeWriter::aim(exit->site, target->code);
-      target->links_here.push_back({exit->site, exit->unlinked});
+      CodeWriter::aim(exit->site, found->code);
+      found->links_here.push_back({exit->site, exit->unlinked});
     } else {
       ++counters_.jumps;
       jumps_[jump_slot(frame.eip)] = {~(frame.eip + frame.context) + 1, target->code};
@@ -651,6 +704,7 @@ uint64_t Translator::call(const Op* pair) {
   cpu_.retired_base_ = start;
   cpu_.block_eip_ = translation->eip;
   call_ended_ = false;
+  const uint64_t host_stack = frame.host_stack;  // the interpreter may go on, and enter another translation
 #if defined(__OPTIMIZE__) && !defined(BANCADA_SANITIZE)
   cpu_.current_ = pair;
   pair->fn(cpu_, pair);
@@ -660,6 +714,7 @@ uint64_t Translator::call(const Op* pair) {
     op = op->fn(cpu_, op);
   }
 #endif
+  frame.host_stack = host_stack;
   if (!call_ended_) {
     call_exit_ = {TranslationExit::Kind::left_block, nullptr};
     frame.exit = &call_exit_;
@@ -673,12 +728,13 @@ uint64_t Translator::call(const Op* pair) {
     return 1;
   }
   frame.left -= static_cast<int64_t>(cpu_.retired_base_ - start);  // repetitions count, each of them
+  look_at_context();
   if (cpu_.limit_ != limit || cpu_.fetch_context_ != context) {
     // Something wants the run loop, or code is mapped anew: the next block is not begun.
     frame.end -= static_cast<uint64_t>(frame.left);
     frame.left = 0;
+    context_is_stale_ = true;
   }
-  look_at_context();
   give_flags();
   return 0;
 }

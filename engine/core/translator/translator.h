@@ -11,6 +11,8 @@
 //   r11d, r12d                ECX, ESP: RCX is what JRCXZ tests, RSP is the host's
 //   host flags                the guest's six status flags, always
 //   rcx, r8, r9, r10          scratch
+//   rsp                       a stack of return addresses: a guest's CALL is a CALL of the host's, so that its processor
+//                             foresees the returns. After each it is looked whether the guest returned there, too
 //   r13                       instructions left before the run loop must be entered
 //   r14                       HostPages table of the current privilege, plus 32: also a count of 32 for SHRX
 //   r15                       inside the Interpreter, at an address that ends in 44: also a count of 12 (44) for SHRX
@@ -32,6 +34,7 @@
 namespace bancada {
 
 class Interpreter;
+class CodeWriter;
 struct Translation;
 
 // What translated code takes for granted about a segment register while it runs.
@@ -65,6 +68,7 @@ struct TranslationExit {
   Translation* from;
   const Op* op = nullptr;
   uint32_t clear = 0;           // status flags that the host left in a state of its own: they read 0
+  uint32_t x87_last = 0, x87_last_memory = 0;  // what of it is not in the frame
   uint8_t* site = nullptr;      // displacement of a jump
   uint8_t* unlinked = nullptr;  // where it leads as long as it is not linked
 };
@@ -169,6 +173,10 @@ class Translator final : public HostFaultMender {
     ContextKey key;
     uint32_t number;
   };
+  // What runs before the run loop looks whether anybody wants it, in instructions. It bounds the depth of the host's
+  // stack, too: each call is one of them.
+  static constexpr uint64_t MOST_LEFT = 1u << 15;
+  static constexpr size_t CALL_STACK_BYTES = MOST_LEFT * 8 + (128u << 10);  // and room for signal handlers
   static constexpr uint32_t JUMPS = 1u << 16;
   static constexpr uint32_t CONTEXTS = 64;
   static constexpr size_t MOST_BLOCK_BYTES = 1u << 15;
@@ -199,6 +207,8 @@ class Translator final : public HostFaultMender {
   void put_x87_back();
 
   void write_trampolines();
+  // To what the table of jumps knows about the EIP in r8. Returns where the jump of a miss stands.
+  uint8_t* write_jump_by_table(CodeWriter& code) const;
   bool every_block() const { return heat_ == EVERY_BLOCK; }
   uint32_t heat_for(const Block& block) const;
   Translation* translate(Block* block);
@@ -227,6 +237,8 @@ class Translator final : public HostFaultMender {
   uint8_t* enter_code_ = nullptr;
   uint8_t* leave_code_ = nullptr;
   uint8_t* leave_bare_code_ = nullptr;
+  uint8_t* by_table_code_ = nullptr;
+  uint8_t* call_stack_ = nullptr;
   uint8_t* call_code_ = nullptr;
   uint8_t* bring_x87_code_ = nullptr;
   uint8_t* bring_sse_code_ = nullptr;
@@ -238,6 +250,7 @@ class Translator final : public HostFaultMender {
   bool context_is_stale_ = true;
   bool call_ended_ = false;
   TranslationExit call_exit_{};
+  TranslationExit return_exit_{TranslationExit::Kind::jump, nullptr};
   std::vector<std::unique_ptr<Translation>> translations_;
   std::array<uint32_t, 8> entered_{};  // EIPs, a ring
   uint32_t entered_next_ = 0;

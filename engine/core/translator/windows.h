@@ -78,7 +78,7 @@ class Windows {
   static constexpr uint32_t LONGEST_RUN = 16;  // pages mapped at once
   static constexpr uint32_t NO_PAGE = UINT32_MAX;
   // Instructions an address space runs before it gets a window; each time it loses it, four times as many.
-  static constexpr uint64_t AGE = 40'000'000;
+  static constexpr uint64_t AGE = 8'000'000;
   static constexpr uint64_t MOST_AGE = AGE << 12;
   // A check that finds more pages changed ends the window: the process has forked, or is another one.
   static constexpr uint32_t MOST_LOST = 64;
