@@ -12,7 +12,6 @@ struct TranslatorFrame {
   uint64_t end = 0;            // retired instructions when `left` is 0
   const void* exit = nullptr;  // r9 at the end: a TranslationExit
   uint64_t context = 0;        // the current code's, in the high half
-  const void* jumps = nullptr;
   // The host's stack while translated code runs on one of its own, and where that begins.
   uint64_t host_stack = 0, call_stack = 0;
   // x87: nonzero while the guest's registers are not in the host's unit; then what ran last there, as numbers of the
@@ -26,6 +25,10 @@ struct TranslatorFrame {
   uint8_t odd_segment[2] = {};
   uint32_t eip = 0;    // r8d at the end: where to go on
   uint16_t flags = 0;  // high: AH as LAHF leaves it; low: OF
+  // Where jumps lead that are not linked, by the EIP: 0 minus (EIP and context), and host code.
+  static constexpr uint32_t JUMPS = 1u << 16;
+  uint64_t jump_keys[JUMPS] = {};
+  const uint8_t* jump_codes[JUMPS] = {};
 };
 
 }  // namespace bancada

@@ -23,7 +23,7 @@ Block* block_of(const Op* first) {
   return reinterpret_cast<Block*>(const_cast<Op*>(first)) - 1;
 }
 
-// Both halves of EIP: kernels and programs are larger than 64 KiB. The same as in BlockTranslator::jump_by_table().
+// Both halves of EIP: kernels and programs are larger than 64 KiB. The same as in Translator::write_jump_by_table().
 uint32_t jump_slot(uint32_t eip) {
   return (eip + (eip >> 16)) & 0xFFFF;
 }
@@ -87,25 +87,22 @@ Translator::Translator(Interpreter& cpu, uint32_t heat, WindowPolicy windows)
     }
     return static_cast<uint8_t*>(memory);
   };
-  jumps_ = reinterpret_cast<Jump*>(reserve(JUMPS * sizeof(Jump), PROT_READ | PROT_WRITE));
+  call_stack_ = reserve(CALL_STACK_BYTES, PROT_READ | PROT_WRITE);
   try {
-    call_stack_ = reserve(CALL_STACK_BYTES, PROT_READ | PROT_WRITE);
     code_ = reserve(CODE_BYTES, PROT_READ | PROT_WRITE | PROT_EXEC);
   } catch (...) {
-    if (call_stack_ != nullptr) munmap(call_stack_, CALL_STACK_BYTES);
-    munmap(jumps_, JUMPS * sizeof(Jump));
+    munmap(call_stack_, CALL_STACK_BYTES);
     throw;
   }
   const auto inside = reinterpret_cast<uintptr_t>(&cpu_.state_);
   anchor_ = reinterpret_cast<uint8_t*>((inside & ~uintptr_t{63}) + 64 + 44);
-  cpu_.translator_frame_.jumps = jumps_;
+  forget_jumps();
   write_trampolines();
 }
 
 Translator::~Translator() {
   munmap(code_, CODE_BYTES);
   munmap(call_stack_, CALL_STACK_BYTES);
-  munmap(jumps_, JUMPS * sizeof(Jump));
 }
 
 uint8_t* Translator::write_jump_by_table(CodeWriter& code) const {
@@ -116,17 +113,18 @@ uint8_t* Translator::write_jump_by_table(CodeWriter& code) const {
   code.rorx(R9, R8, 16);
   code.lea(R9, {R9, R8, 0, 0});
   code.zero_extend16(R9, R9);
-  code.load(RCX, place(&cpu_.translator_frame_.jumps), 8);
-  code.lea(R9, {R9, R9, 0, 0});
-  code.lea(R9, {RCX, R9, 3, 0}, 8);
-  code.load(RCX, {R9, HostMemory::NONE, 0, 0}, 8);
+  HostMemory slot = place(cpu_.translator_frame_.jump_keys);
+  slot.index = R9;
+  slot.scale = 3;
+  code.load(RCX, slot, 8);
   code.load(R10, place(&cpu_.translator_frame_.context), 8);
-  code.lea(RCX, {RCX, R10, 0, 0}, 8);
   code.lea(RCX, {RCX, R8, 0, 0}, 8);
+  code.lea(RCX, {RCX, R10, 0, 0}, 8);
   uint8_t* const known = code.jrcxz();
   uint8_t* const miss = code.jump();
   code.land(known);
-  code.with_memory(0, 0xFF, 4, 4, {R9, HostMemory::NONE, 0, 8});  // JMP [R9 + 8]
+  slot.displacement = place(cpu_.translator_frame_.jump_codes).displacement;
+  code.with_memory(0, 0xFF, 4, 4, slot);  // JMP
   return miss;
 }
 
@@ -250,6 +248,11 @@ void Translator::write_trampolines() {
   frame.call_stack = reinterpret_cast<uint64_t>(bottom);
 
   next_ = first_free_ = code.at();
+}
+
+void Translator::forget_jumps() {
+  TranslatorFrame& frame = cpu_.translator_frame_;
+  std::fill_n(frame.jump_keys, TranslatorFrame::JUMPS, uint64_t{0});
 }
 
 void Translator::take_flags(uint32_t clear) {
@@ -444,7 +447,7 @@ void Translator::look_at_context() {
     context = {key, next_context_};
     if (++next_context_ == 0) {
       std::memset(contexts_, 0, sizeof contexts_);
-      std::memset(static_cast<void*>(jumps_), 0, JUMPS * sizeof(Jump));
+      forget_jumps();
       context = {key, 1};
       next_context_ = 2;
     }
@@ -509,14 +512,18 @@ void Translator::drop_all_code() {
   }
   translations_.clear();
   x87_records_.resize(1);
-  std::memset(static_cast<void*>(jumps_), 0, JUMPS * sizeof(Jump));
+  forget_jumps();
   next_ = first_free_;
   ++counters_.flushes;
 }
 
-// Code that changes again and again has to be entered more often.
+// Code that changes again and again has to be entered more often, and so has code that has many translations: most ways
+// to a library are those of processes that do not live long.
 uint32_t Translator::heat_for(const Block& block) const {
-  return every_block() ? EVERY_BLOCK : heat_ << block.back_off;
+  if (every_block()) return EVERY_BLOCK;
+  uint32_t times = 1;
+  for (const Translation* one = block.translation; one != nullptr; one = one->next) ++times;
+  return heat_ * times << block.back_off;
 }
 
 const Op* Translator::warm(const Op* op) {
@@ -609,7 +616,7 @@ const Op* Translator::enter(const Op* first) {
   const Translation* target = fitting(block, cpu_.block_eip_);
   if (target == nullptr) {
     // The same bytes by another way. When it is gone often, they are translated for it, too.
-    if (++block->heat < heat_for(*block) || segment_kind(kinds_, CS) == SegmentKind::checked) {
+    if (++block->heat < heat_ || block->heat < heat_for(*block) || segment_kind(kinds_, CS) == SegmentKind::checked) {
       return block->first(cpu_, first);
     }
     block->heat = 0;
@@ -687,7 +694,8 @@ const Op* Translator::enter(const Op* first) {
       found->links_here.push_back({exit->site, exit->unlinked});
     } else {
       ++counters_.jumps;
-      jumps_[jump_slot(frame.eip)] = {~(frame.eip + frame.context) + 1, target->code};
+      frame.jump_keys[jump_slot(frame.eip)] = ~(frame.eip + frame.context) + 1;
+      frame.jump_codes[jump_slot(frame.eip)] = target->code;
     }
   }
 }

@@ -161,10 +161,6 @@ class Translator final : public HostFaultMender {
  private:
   friend class BlockTranslator;
 
-  struct Jump {
-    uint64_t key;  // minus (EIP and context)
-    const uint8_t* code;
-  };
   struct ContextKey {
     uint32_t fetch_context, base, kinds;
     bool operator==(const ContextKey&) const = default;
@@ -177,7 +173,6 @@ class Translator final : public HostFaultMender {
   // stack, too: each call is one of them.
   static constexpr uint64_t MOST_LEFT = 1u << 15;
   static constexpr size_t CALL_STACK_BYTES = MOST_LEFT * 8 + (128u << 10);  // and room for signal handlers
-  static constexpr uint32_t JUMPS = 1u << 16;
   static constexpr uint32_t CONTEXTS = 64;
   static constexpr size_t MOST_BLOCK_BYTES = 1u << 15;
   static constexpr uint32_t MOST_BACK_OFF = 12;
@@ -193,7 +188,7 @@ class Translator final : public HostFaultMender {
   static constexpr uint32_t REST = 4096;  // times
 
   // Beyond this many translations of a block the oldest goes.
-  static constexpr uint32_t MOST_FOR_BLOCK = 8;
+  static constexpr uint32_t MOST_FOR_BLOCK = 6;
   // A block with this many accesses to what is in no window is translated to do without.
   static constexpr uint32_t MOST_UNFIT_FAULTS = 4;
 
@@ -222,6 +217,7 @@ class Translator final : public HostFaultMender {
   void look_at_context();
   Translation* find(uint32_t eip);
   void stayed(Block* block, uint64_t instructions);
+  void forget_jumps();
   void take_flags(uint32_t clear);
   void give_flags();
 
@@ -243,7 +239,6 @@ class Translator final : public HostFaultMender {
   uint8_t* bring_x87_code_ = nullptr;
   uint8_t* bring_sse_code_ = nullptr;
   std::vector<X87Record> x87_records_{{}};  // from 1
-  Jump* jumps_ = nullptr;
   Context contexts_[CONTEXTS] = {};
   uint32_t next_context_ = 1;
   uint32_t kinds_ = 0;
