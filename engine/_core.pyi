@@ -173,10 +173,14 @@ class Interpreter(Vcpu):
     @staticmethod
     def can_translate() -> bool:
         """Whether this host can run translated code."""
+    @staticmethod
+    def can_use_windows() -> bool:
+        """Whether translated code can reach guest memory in windows here."""
     def use_translator(self, heat: int = 20, windows: str = "auto") -> None:
         """From now on code that runs often is translated: blocks entered ``heat`` times, where that pays.
 
-        With a heat of 1 each block is, whether it pays or not. Raises HostMemoryError; RuntimeError inside ``run``.
+        With a heat of 1 each block is, whether it pays or not. ``windows``: whether address spaces get one: "auto" (where
+        it pays), "always" or "never". Raises HostMemoryError; ValueError; RuntimeError inside ``run``.
         """
     def use_no_translator(self) -> None:
         """From now on all code is interpreted. The guest sees no difference. Raises RuntimeError inside ``run``."""

@@ -554,5 +554,6 @@ void bind_machine(nb::module_& module) {
       .def("release_caches", &Interpreter::release_caches)
       .def_prop_ro("cache_bytes", &Interpreter::cache_bytes)
       .def_prop_ro("translator_counters", &translator_counters)
-      .def_static("can_translate", &Translator::is_supported);
+      .def_static("can_translate", &Translator::is_supported)
+      .def_static("can_use_windows", &Windows::is_supported);
 }

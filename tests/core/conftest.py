@@ -15,5 +15,7 @@ from tests.core import processors
 def accelerator(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     if request.param != "interpreter" and not _core.Interpreter.can_translate():
         pytest.skip("this host cannot run translated code")
+    if request.param == "windows" and not _core.Interpreter.can_use_windows():
+        pytest.skip("this host has no windows")
     monkeypatch.setattr(processors, "accelerator", request.param)
     yield request.param

@@ -15,6 +15,7 @@
 //                             foresees the returns. After each it is looked whether the guest returned there, too
 //   r13                       instructions left before the run loop must be entered
 //   r14                       HostPages table of the current privilege, plus 32: also a count of 32 for SHRX
+//   gs (base)                 the window of the address space, where it has one: see windows.h
 //   r15                       inside the Interpreter, at an address that ends in 44: also a count of 12 (44) for SHRX
 #pragma once
 

@@ -75,7 +75,7 @@ class Windows {
   static constexpr uint64_t GUARD = 1u << 16;  // for operands that begin below 4 GiB and end above
   static constexpr uint32_t MOST_WINDOWS = 8;
   static constexpr uint32_t MOST_SPACES = 24;
-  static constexpr uint32_t LONGEST_RUN = 16;  // pages mapped at once
+  static constexpr uint32_t LONGEST_RUN = 64;  // pages mapped at once
   static constexpr uint32_t NO_PAGE = UINT32_MAX;
   // Instructions an address space runs before it gets a window; each time it loses it, four times as many.
   static constexpr uint64_t AGE = 8'000'000;
