@@ -45,19 +45,22 @@ Windows::~Windows() {
 uint8_t* Windows::select() {
   if (policy_ == WindowPolicy::never) return nullptr;
   const uint64_t now = cpu_.retired_base_;
-  if (current_ != nullptr && now > since_) current_->ran += now - since_;
+  if (current_ != nullptr && now > since_) {
+    current_->ran += now - since_;
+    current_->credit = std::min(current_->credit + static_cast<int64_t>(now - since_), CREDIT);
+  }
   since_ = now;
   current_ = nullptr;
   base_ = nullptr;
   if (cpu_.tlb_set_ > 1 || cpu_.data_breakpoints_ != 0 || !cpu_.memory().a20_enabled()) return nullptr;
   const Key here = key();
-  // Kernels map memory anew all the time.
-  if (policy_ != WindowPolicy::always && here.cr0 && here.set == 0) return nullptr;
+
   Space& space = space_of(here);
   space.used_at = now + 1;
   current_ = &space;
   if (space.window == nullptr && (space.ran < space.age || !open(space))) return nullptr;
   if (space.epoch != epoch_) check(space);
+  if (space.window != nullptr && space.credit < 0 && policy_ != WindowPolicy::always) lose(space);
   if (space.window == nullptr) return nullptr;
   return base_ = space.window->base;
 }
@@ -115,6 +118,7 @@ bool Windows::open(Space& space) {
   }
   free->used = true;
   space.window = free;
+  space.credit = CREDIT;
   space.epoch = epoch_;
   space.pdpte = cpu_.state_.pdpte;
   ++counters_.opened;
@@ -160,6 +164,8 @@ Windows::Answer Windows::look_up(uint32_t linear, bool store, Page& page) const 
   if (!cpu_.page_facts(linear, facts)) return Answer::later;
   const bool user = current_->key.set != 0;
   if (user && !facts.user) return Answer::later;
+  // Kernels touch the memory of programs in a few places, and it is mapped anew all the time.
+  if (!user && facts.user && current_->key.cr0 && policy_ != WindowPolicy::always) return Answer::unfit;
   const bool may_store = facts.writable || (!user && !(cpu_.state_.cr0 & CR0_WP));
   if (!facts.accessed || (store && !(may_store && facts.dirty))) return Answer::later;
   const uint8_t flags = cpu_.memory().flags(facts.physical);
@@ -176,6 +182,7 @@ Windows::Answer Windows::look_up(uint32_t linear, bool store, Page& page) const 
 
 Windows::Answer Windows::map(uint64_t host, bool store) {
   ++counters_.faults;
+  if (current_ != nullptr) current_->credit -= COST_OF_MISS;
   if (current_ == nullptr || current_->window == nullptr || host - address(base_) >= BYTES) return Answer::unfit;
   Window& window = *current_->window;
   const uint32_t number = linear(host) >> 12;

@@ -80,6 +80,10 @@ class Windows {
   // Instructions an address space runs before it gets a window; each time it loses it, four times as many.
   static constexpr uint64_t AGE = 8'000'000;
   static constexpr uint64_t MOST_AGE = AGE << 12;
+  // What a miss costs, in instructions that a window saves; how many misses are good while an address space settles, and
+  // how many it can save up. Beyond them it loses its window.
+  static constexpr int64_t COST_OF_MISS = 30'000;
+  static constexpr int64_t CREDIT = 1'500 * COST_OF_MISS;
   // A check that finds more pages changed ends the window: the process has forked, or is another one.
   static constexpr uint32_t MOST_LOST = 64;
   // Mappings of this whole process, all machines together: hosts allow 65,530.
@@ -111,6 +115,7 @@ class Windows {
     bool known = false;
     uint64_t ran = 0;  // instructions, since it came or lost its window
     uint64_t age = 0;  // when it gets one
+    int64_t credit = 0;
     uint64_t used_at = 0;
     uint32_t epoch = 0;
     std::array<uint64_t, 4> pdpte{};
