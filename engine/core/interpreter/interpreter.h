@@ -325,7 +325,7 @@ class Interpreter final : public Vcpu, private MemoryObserver {
   };
   bool running_ = false, release_wanted_ = false, host_faulted_ = false;
   Op idle_{};
-  Op piece_[40];  // a copy of part of a block, or an instruction that crosses a page
+  Op piece_[40];                 // a copy of part of a block, or an instruction that crosses a page
   uint32_t map_generation_ = 0;  // of the physical memory
   uint32_t mapping_generation_ = 1, last_generation_ = 1;
   uint64_t clock_check_at_ = 0;  // instructions retired when the clock must be looked at

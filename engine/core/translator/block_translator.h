@@ -69,8 +69,8 @@ class BlockTranslator {
   void call_interpreter(const Op& op);
   void leave_at(const Op& op);
 
-  // -- Operands. `operand_` is where the last one asked for is, in the host's memory. It holds while the guest's registers
-  // and RCX and R8 do.
+  // -- Operands. `operand_` is where the last one asked for is, in the host's memory. It holds while the guest's
+  // registers and RCX and R8 do.
   bool can_address(const Op& op, bool store) const;
   // Effective address, then access(). With `linear` the linear address is in R8, however it is reached.
   void operand(const Op& op, int size, bool store, bool aligned = false, bool linear = false);
@@ -124,7 +124,7 @@ class BlockTranslator {
   const bool in_window_;
   HostMemory operand_;
   const Op* current_ = nullptr;
-  const uint8_t* start_ = nullptr;  // of its host code
+  const uint8_t* start_ = nullptr;                  // of its host code
   uint32_t undefined_ = 0;                          // flags that the host left in a state of its own
   TranslationExit* slow_exit_ = nullptr;            // of the current instruction
   uint32_t x87_last_ = 0, x87_last_memory_ = 0;     // records, while they are not in the frame

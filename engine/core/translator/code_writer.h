@@ -12,8 +12,8 @@ namespace bancada {
 // Host registers by their numbers.
 enum HostRegister : uint8_t { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8, R9, R10, R11, R12, R13, R14, R15 };
 
-// [base + index * (1 << scale) + displacement]; either register may be absent. In a window the address is one of 32 bits,
-// in GS.
+// [base + index * (1 << scale) + displacement]; either register may be absent. In a window the address is one of 32
+// bits, in GS.
 struct HostMemory {
   static constexpr int NONE = -1;
   int base = NONE;

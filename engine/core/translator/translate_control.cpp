@@ -33,8 +33,7 @@ bool BlockTranslator::in_same_page(uint32_t eip) const {
 }
 
 void BlockTranslator::jump_by_table() {
-  cold_.push_back(
-      {translator_.write_jump_by_table(code_), &make_exit(TranslationExit::Kind::jump), false, 0});
+  cold_.push_back({translator_.write_jump_by_table(code_), &make_exit(TranslationExit::Kind::jump), false, 0});
 }
 
 void BlockTranslator::go_to(uint32_t eip) {

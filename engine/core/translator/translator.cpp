@@ -374,8 +374,9 @@ bool Translator::mend(const HostFaultFacts& facts, uint64_t& instruction, uint64
   const auto* const at = reinterpret_cast<const uint8_t*>(facts.instruction);
   Translation* const inside = translation_at(at);
   if (inside == nullptr) return false;
-  const auto after = std::upper_bound(inside->sites.begin(), inside->sites.end(), at,
-                                      [](const uint8_t* code, const Translation::Site& one) { return code < one.code; });
+  const auto after =
+      std::upper_bound(inside->sites.begin(), inside->sites.end(), at,
+                       [](const uint8_t* code, const Translation::Site& one) { return code < one.code; });
   if (after == inside->sites.begin()) return false;
   // Operands of SSE instructions that are not aligned: a general-protection fault, which comes with no address.
   const bool no_address = facts.address == 0;

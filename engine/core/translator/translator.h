@@ -11,7 +11,8 @@
 //   r11d, r12d                ECX, ESP: RCX is what JRCXZ tests, RSP is the host's
 //   host flags                the guest's six status flags, always
 //   rcx, r8, r9, r10          scratch
-//   rsp                       a stack of return addresses: a guest's CALL is a CALL of the host's, so that its processor
+//   rsp                       a stack of return addresses: a guest's CALL is a CALL of the host's, so that its
+//   processor
 //                             foresees the returns. After each it is looked whether the guest returned there, too
 //   r13                       instructions left before the run loop must be entered
 //   r14                       HostPages table of the current privilege, plus 32: also a count of 32 for SHRX
@@ -68,10 +69,10 @@ struct TranslationExit {
   Kind kind;
   Translation* from;
   const Op* op = nullptr;
-  uint32_t clear = 0;           // status flags that the host left in a state of its own: they read 0
+  uint32_t clear = 0;                          // status flags that the host left in a state of its own: they read 0
   uint32_t x87_last = 0, x87_last_memory = 0;  // what of it is not in the frame
-  uint8_t* site = nullptr;      // displacement of a jump
-  uint8_t* unlinked = nullptr;  // where it leads as long as it is not linked
+  uint8_t* site = nullptr;                     // displacement of a jump
+  uint8_t* unlinked = nullptr;                 // where it leads as long as it is not linked
 };
 
 // The host code of one block, good for one EIP and one set of segment kinds. A block may have several: libraries lie
@@ -84,7 +85,7 @@ struct Translation {
   bool leaves = false;       // the last one is the interpreter's
   uint32_t short_stays = 0;  // how often the interpreter was back too soon for the way to be worth it
   uint8_t* code = nullptr;
-  uint8_t* gone = nullptr;  // what `code` jumps to once the block was dropped
+  uint8_t* gone = nullptr;      // what `code` jumps to once the block was dropped
   Translation* next = nullptr;  // of the same block
   uint32_t unfit_faults = 0;    // in its window, of accesses that no mapping helps
   // Instructions that may fault in the window: where their host code begins, in the order of addresses, and their

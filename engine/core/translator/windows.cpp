@@ -83,7 +83,7 @@ Windows::Space& Windows::space_of(const Key& key) {
   *oldest = Space{};
   oldest->key = key;
   oldest->known = true;
-  oldest->age = policy_ == WindowPolicy::always ? 0 : AGE;
+  oldest->age = policy_ == WindowPolicy::always ? 0 : key.cr0 && key.set == 0 ? AGE_OF_KERNEL : AGE;
   return *oldest;
 }
 
@@ -230,7 +230,8 @@ bool Windows::enter(Space& space, uint32_t first_page, uint32_t count, const Pag
   const auto offset = memory.host_page(first.physical) - memory.backing();
   for (uint32_t i = 1; i < count; ++i) {
     // Physical neighbours need not be neighbours in the memfd.
-    if (memory.host_page(first.physical + i * PAGE_SIZE) - memory.backing() != offset + static_cast<ptrdiff_t>(i * PAGE_SIZE)) {
+    if (memory.host_page(first.physical + i * PAGE_SIZE) - memory.backing() !=
+        offset + static_cast<ptrdiff_t>(i * PAGE_SIZE)) {
       return false;
     }
   }
@@ -322,8 +323,8 @@ void Windows::check(Space& space) {
   for (const uint32_t number : window.mapped) {
     const uint32_t page = window.pages[number];
     Page now;
-    const bool holds = look_up(number << 12, page & PAGE_STORES, now) == Answer::mapped &&
-                       now.physical == (page & PAGE_MASK);
+    const bool holds =
+        look_up(number << 12, page & PAGE_STORES, now) == Answer::mapped && now.physical == (page & PAGE_MASK);
     if (!holds) lost.push_back(number);
     if (lost.size() > MOST_LOST) {
       lose(space);
@@ -355,8 +356,8 @@ void Windows::flush_page(uint32_t linear) {
     Space* const before = std::exchange(current_, &space);
     const uint32_t page = window.pages[number];
     Page now;
-    const bool holds = look_up(linear & PAGE_MASK, page & PAGE_STORES, now) == Answer::mapped &&
-                       now.physical == (page & PAGE_MASK);
+    const bool holds =
+        look_up(linear & PAGE_MASK, page & PAGE_STORES, now) == Answer::mapped && now.physical == (page & PAGE_MASK);
     current_ = before;
     if (holds) continue;
     if (unmap(window, number))

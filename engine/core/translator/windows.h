@@ -79,9 +79,10 @@ class Windows {
   static constexpr uint32_t NO_PAGE = UINT32_MAX;
   // Instructions an address space runs before it gets a window; each time it loses it, four times as many.
   static constexpr uint64_t AGE = 8'000'000;
+  static constexpr uint64_t AGE_OF_KERNEL = 40'000'000;  // in each address space anew
   static constexpr uint64_t MOST_AGE = AGE << 12;
-  // What a miss costs, in instructions that a window saves; how many misses are good while an address space settles, and
-  // how many it can save up. Beyond them it loses its window.
+  // What a miss costs, in instructions that a window saves; how many misses are good while an address space settles,
+  // and how many it can save up. Beyond them it loses its window.
   static constexpr int64_t COST_OF_MISS = 30'000;
   static constexpr int64_t CREDIT = 1'500 * COST_OF_MISS;
   // A check that finds more pages changed ends the window: the process has forked, or is another one.
@@ -96,8 +97,8 @@ class Windows {
   };
   struct Window {
     uint8_t* base = nullptr;
-    uint32_t* pages = nullptr;                                // by linear page: 0, or the physical page and bits
-    std::vector<uint32_t> mapped;                             // linear pages, each once
+    uint32_t* pages = nullptr;                               // by linear page: 0, or the physical page and bits
+    std::vector<uint32_t> mapped;                            // linear pages, each once
     std::unordered_multimap<uint32_t, uint32_t> for_stores;  // physical page to linear page
     std::vector<Table> tables;
     uint32_t mappings = 0;  // calls to mmap
