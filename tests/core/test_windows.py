@@ -126,6 +126,24 @@ def test_a_device_between_pages_of_memory(rig: ProtectedRig) -> None:
     assert calls == [(4, 9)] * TIMES
 
 
+def test_a_device_that_changes_the_memory_map_between_two_accesses(rig: ProtectedRig) -> None:
+    # Among the instructions of one block: the port is written, and then memory read.
+    both = rig.memory.PAGE_READ | rig.memory.PAGE_WRITE
+    rig.bus.attach_port(
+        0x90,
+        1,
+        1,
+        "switch",
+        None,
+        lambda port, value, size: rig.memory.map_backed(FIRST, 0x1000, [FIRST, THIRD][value], both),
+    )
+    rig.map_pages([FIRST | PRESENT | USED, SECOND | PRESENT | USED])
+    read = add_from(PAGES) + add_from(PAGES + 0x1000)
+    code = b"".join(read + b"\xb0" + bytes([value]) + b"\xe6\x90" + read for value in (1, 0))
+    once = 2 * (0x11111111 + 0x44444444 + 2 * 0x22222222)
+    assert run(rig, repeated(code)) == TIMES * once & 0xFFFFFFFF
+
+
 def test_more_address_spaces_than_windows(rig: ProtectedRig) -> None:
     spaces = 30
     rig.map_pages([])

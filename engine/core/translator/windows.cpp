@@ -157,6 +157,12 @@ void Windows::close_all() {
   wanted_page_ = NO_PAGE;
 }
 
+bool Windows::covers(uint64_t host) const {
+  return std::any_of(std::begin(windows_), std::end(windows_), [host](const Window& window) {
+    return window.base != nullptr && host - address(window.base) < BYTES + GUARD;
+  });
+}
+
 // -- Pages -----------------------------------------------------------------------------------------------------------
 
 Windows::Answer Windows::look_up(uint32_t linear, bool store, Page& page) const {
@@ -183,9 +189,10 @@ Windows::Answer Windows::look_up(uint32_t linear, bool store, Page& page) const 
 Windows::Answer Windows::map(uint64_t host, bool store) {
   ++counters_.faults;
   if (current_ != nullptr) current_->credit -= COST_OF_MISS;
-  if (current_ == nullptr || current_->window == nullptr || host - address(base_) >= BYTES) return Answer::unfit;
+  if (current_ == nullptr || current_->window == nullptr || base_ != current_->window->base) return Answer::unfit;
+  if (host - address(base_) >= BYTES) return Answer::unfit;
   Window& window = *current_->window;
-  const uint32_t number = linear(host) >> 12;
+  const auto number = static_cast<uint32_t>((host - address(base_)) >> 12);
   const uint32_t enough = PAGE_MAPPED | (store ? PAGE_STORES : 0);
   if ((window.pages[number] & enough) == enough) return Answer::unfit;  // it was no matter of a mapping
   Page page;
@@ -195,13 +202,16 @@ Windows::Answer Windows::map(uint64_t host, bool store) {
     wanted_set_ = cpu_.tlb_set_;
     return answer;
   }
-  // What follows it in linear and in physical memory comes along, and what goes before.
+  // What follows it in linear memory and in the memfd comes along, and what goes before.
+  PhysicalMemory& memory = cpu_.memory();
+  const uint8_t* const there = memory.host_page(page.physical);
   const auto fits = [&](int32_t distance) {
     const uint32_t other = number + static_cast<uint32_t>(distance);
     if (other >= PAGE_NUMBERS || window.pages[other] != 0) return false;
     Page neighbour;
     if (look_up(other << 12, false, neighbour) != Answer::mapped) return false;
-    return neighbour.physical == page.physical + static_cast<uint32_t>(distance) * PAGE_SIZE &&
+    return memory.host_page(neighbour.physical) == there + distance * static_cast<int32_t>(PAGE_SIZE) &&
+           neighbour.physical == page.physical + static_cast<uint32_t>(distance) * PAGE_SIZE &&
            neighbour.stores == page.stores && neighbour.tables[0] == page.tables[0] &&
            neighbour.tables[1] == page.tables[1];
   };
@@ -228,13 +238,6 @@ bool Windows::enter(Space& space, uint32_t first_page, uint32_t count, const Pag
   }
   PhysicalMemory& memory = cpu_.memory();
   const auto offset = memory.host_page(first.physical) - memory.backing();
-  for (uint32_t i = 1; i < count; ++i) {
-    // Physical neighbours need not be neighbours in the memfd.
-    if (memory.host_page(first.physical + i * PAGE_SIZE) - memory.backing() !=
-        offset + static_cast<ptrdiff_t>(i * PAGE_SIZE)) {
-      return false;
-    }
-  }
   const int protection = PROT_READ | (first.stores ? PROT_WRITE : 0);
   if (mmap(window.base + (uint64_t{first_page} << 12), uint64_t{count} << 12, protection,
            MAP_SHARED | MAP_FIXED | MAP_POPULATE, memory.fd(), offset) == MAP_FAILED) {
@@ -246,8 +249,8 @@ bool Windows::enter(Space& space, uint32_t first_page, uint32_t count, const Pag
   for (uint32_t i = 0; i < count; ++i) {
     const uint32_t page = first_page + i, physical = first.physical + i * PAGE_SIZE;
     if (window.pages[page] == 0) window.mapped.push_back(page);
+    if (first.stores && !(window.pages[page] & PAGE_STORES)) window.for_stores.emplace(physical >> 12, page);
     window.pages[page] = physical | PAGE_MAPPED | (first.stores ? PAGE_STORES : 0);
-    if (first.stores) window.for_stores.emplace(physical >> 12, page);
   }
   remember_tables(window, first);
   return true;
@@ -259,6 +262,9 @@ bool Windows::unmap(Window& window, uint32_t page) {
            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) == MAP_FAILED) {
     return false;
   }
+  const auto [begin, end] = window.for_stores.equal_range(window.pages[page] >> 12);
+  const auto entry = std::find_if(begin, end, [page](const auto& one) { return one.second == page; });
+  if (entry != end) window.for_stores.erase(entry);
   window.pages[page] = 0;
   ++counters_.unmapped;
   return true;
@@ -272,7 +278,6 @@ void Windows::forget_stores_to(uint32_t physical) {
     const auto [begin, end] = window.for_stores.equal_range(physical >> 12);
     for (auto at = begin; at != end; ++at) {
       uint32_t& page = window.pages[at->second];
-      // Entries of pages that were unmapped since, or mapped to another, are left over.
       if (!(page & PAGE_STORES) || page >> 12 != physical >> 12) continue;
       failed |= mprotect(window.base + (uint64_t{at->second} << 12), PAGE_SIZE, PROT_READ) != 0;
       page &= ~PAGE_STORES;

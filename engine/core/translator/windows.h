@@ -45,9 +45,8 @@ class Windows {
   // The host address of the window of the current address space and privilege, what is mapped in it checked; nullptr
   // while it has none. To be asked when either may have changed.
   uint8_t* select();
-  // Whether a host address lies in the window selected last.
-  bool covers(uint64_t host) const { return base_ != nullptr && host - address(base_) < BYTES + GUARD; }
-  uint32_t linear(uint64_t host) const { return static_cast<uint32_t>(host - address(base_)); }
+  // Whether a host address lies in any window, be it closed by now.
+  bool covers(uint64_t host) const;
 
   enum class Answer : uint8_t {
     mapped,
