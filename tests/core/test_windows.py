@@ -166,7 +166,6 @@ def test_two_machines_take_turns_on_one_thread() -> None:
     for number, rig in enumerate(rigs):
         rig.map_pages([FIRST | PRESENT | USED])
         rig.write32(FIRST, number + 1)
-        rig.memory.write(CODE, repeated(add_from(PAGES), 1000) + b"\xf4")
         rig.run(b"", cr0=PAGING, ebx=0)
         rig.memory.write(CODE, repeated(add_from(PAGES), 1000) + b"\xf4")
         rig.cpu.set_registers({"eip": CODE, "halted": 0, "ebx": 0})

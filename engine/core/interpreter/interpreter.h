@@ -284,7 +284,6 @@ class Interpreter final : public Vcpu, private MemoryObserver {
   void forget_address_spaces();  // blocks are gone: what jumps know of them must not come back
   void leave_address_space();
   bool return_to_address_space();
-  const void* attention_flag() const { return &attention_; }
   bool attention() const { return attention_.load(std::memory_order_relaxed); }
   // A device was called in the middle of an instruction: if it wants anything, see to it after the instruction.
   void device_called() {

@@ -195,13 +195,11 @@ void Interpreter::forget_stores_to(uint32_t physical) {
 
 ExitReason Interpreter::run() {
   const Running running(*this);
-  if (translator_) translator_->run_begins();
   return loop(UINT64_MAX);
 }
 
 ExitReason Interpreter::run_for(uint64_t instructions) {
   const Running running(*this);
-  if (translator_) translator_->run_begins();
   return loop(retired() + instructions);
 }
 
@@ -230,6 +228,7 @@ size_t Interpreter::cache_bytes() const {
 }
 
 ExitReason Interpreter::loop(uint64_t stop_at) {
+  if (translator_) translator_->run_begins();
   if (setjmp(fault_exit_) != 0) {
     // An instruction (or the delivery of an event) faulted.
     if (current_ != &idle_) {

@@ -520,6 +520,12 @@ void BlockTranslator::operand(const Op& op, int size, bool store, bool aligned, 
   access(op.segment, size, store, op.address_mask != 0xFFFF, aligned);
 }
 
+void BlockTranslator::free_rcx() {
+  if (operand_.base != RCX) return;
+  code_.lea(R8, operand_, 8);
+  operand_ = {R8, HostMemory::NONE, 0, 0};
+}
+
 bool BlockTranslator::can_use_stack() const {
   const SegmentKind kind = segment_kind(kinds_, SS);
   return kind >= SegmentKind::whole || (kind == SegmentKind::small && !(kinds_ & KINDS_STACK32));

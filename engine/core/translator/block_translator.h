@@ -81,6 +81,7 @@ class BlockTranslator {
   void access(unsigned segment, int size, bool store, bool wide = false, bool aligned = false);
   bool can_use_stack() const;
   void stack_operand(int below, int size, bool store);  // at ESP - below
+  void free_rcx();                                      // `operand_` holds without RCX
   void may_miss();                                      // the current instruction, in the window
   void move_stack(int by);
   int register_operand(int number, int size, int scratch);  // AH to BH come in `scratch`

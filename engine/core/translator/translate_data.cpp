@@ -102,10 +102,7 @@ BlockTranslator::Done BlockTranslator::shift(const Op& op) {
   if (memory) {
     if (!can_address(op, true)) return Done::not_here;
     operand(op, size, true);
-    if (!in_window_) {
-      code_.lea(R8, operand_, 8);  // RCX is needed
-      operand_ = {R8, HostMemory::NONE, 0, 0};
-    }
+    free_rcx();
   }
   const int rm = memory ? 0 : register_operand(op.rm, size, R9);
   // Nothing changes, no flag either, when the low five bits of CL are 0.

@@ -122,10 +122,7 @@ BlockTranslator::Done BlockTranslator::load_x87_control(const Op& op) {
   if (!can_address(op, false)) return Done::not_here;
   need_x87();
   operand(op, 2, false);
-  if (!in_window_) {
-    code_.lea(R8, operand_, 8);  // RCX is needed
-    operand_ = {R8, HostMemory::NONE, 0, 0};
-  }
+  free_rcx();
   code_.with_memory(1, 0xB7, 4, RCX, operand_);
   code_.with_register(0, 0xF7, 4, 2, RCX);  // NOT
   code_.lea(RCX, {HostMemory::NONE, RCX, 2, 0});

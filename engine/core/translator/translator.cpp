@@ -369,6 +369,8 @@ void Translator::use_window([[maybe_unused]] uint8_t* base) {
 #endif
 }
 
+// In the signal handler; but the fault came from translated code, which is in the middle of nothing of the host's, so
+// that memory may be asked for.
 bool Translator::mend(const HostFaultFacts& facts, uint64_t& instruction, uint64_t& r9) {
   if (facts.signal != SIGSEGV) return false;
   const auto* const at = reinterpret_cast<const uint8_t*>(facts.instruction);

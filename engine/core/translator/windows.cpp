@@ -186,6 +186,12 @@ Windows::Answer Windows::look_up(uint32_t linear, bool store, Page& page) const 
   return Answer::mapped;
 }
 
+// Whether a page that is mapped would be mapped in the same way now.
+bool Windows::holds(const Window& window, uint32_t number, Page& page) const {
+  const uint32_t mapped = window.pages[number];
+  return look_up(number << 12, mapped & PAGE_STORES, page) == Answer::mapped && page.physical == (mapped & PAGE_MASK);
+}
+
 Windows::Answer Windows::map(uint64_t host, bool store) {
   ++counters_.faults;
   if (current_ != nullptr) current_->credit -= COST_OF_MISS;
@@ -252,6 +258,7 @@ bool Windows::enter(Space& space, uint32_t first_page, uint32_t count, const Pag
     if (first.stores && !(window.pages[page] & PAGE_STORES)) window.for_stores.emplace(physical >> 12, page);
     window.pages[page] = physical | PAGE_MAPPED | (first.stores ? PAGE_STORES : 0);
   }
+  look_for_changes(window, first);
   remember_tables(window, first);
   return true;
 }
@@ -294,17 +301,28 @@ const uint8_t* Windows::table_at(uint32_t physical) const {
   return memory.flags(physical) & PAGE_READ ? memory.host_page(physical) : nullptr;
 }
 
-void Windows::remember_tables(Window& window, const Page& page) {
+Windows::Table* Windows::find_table(Window& window, uint32_t physical) {
+  const auto known = std::find_if(window.tables.rbegin(), window.tables.rend(),
+                                  [physical](const Table& table) { return table.physical == physical; });
+  return known == window.tables.rend() ? nullptr : &*known;
+}
+
+// Before a mapping is made from tables whose copies are older.
+void Windows::look_for_changes(Window& window, const Page& page) const {
   for (uint32_t i = 0; i < page.table_count; ++i) {
-    const auto known = std::find_if(window.tables.rbegin(), window.tables.rend(),
-                                    [&](const Table& table) { return table.physical == page.tables[i]; });
+    const Table* const known = find_table(window, page.tables[i]);
     const uint8_t* const now = table_at(page.tables[i]);
-    if (now == nullptr) continue;
-    if (known != window.tables.rend()) {
+    if (known != nullptr && now != nullptr) {
       window.walk_again |= std::memcmp(now, known->copy->data(), PAGE_SIZE) != 0;
-      continue;
     }
-    window.tables.push_back({page.tables[i], std::make_unique<std::array<uint8_t, 4096>>()});
+  }
+}
+
+void Windows::remember_tables(Window& window, const Page& page) const {
+  for (uint32_t i = 0; i < page.table_count; ++i) {
+    const uint8_t* const now = table_at(page.tables[i]);
+    if (now == nullptr || find_table(window, page.tables[i]) != nullptr) continue;
+    window.tables.push_back({page.tables[i], std::make_unique<std::array<uint8_t, PAGE_SIZE>>()});
     std::memcpy(window.tables.back().copy->data(), now, PAGE_SIZE);
   }
 }
@@ -324,13 +342,17 @@ void Windows::check(Space& space) {
   space.epoch = epoch_;
   if (tables_are_the_same(space)) return;
   Window& window = *space.window;
+  window.tables.clear();
+  window.walk_again = false;
+  space.pdpte = cpu_.state_.pdpte;
   std::vector<uint32_t> lost;
   for (const uint32_t number : window.mapped) {
-    const uint32_t page = window.pages[number];
     Page now;
-    const bool holds =
-        look_up(number << 12, page & PAGE_STORES, now) == Answer::mapped && now.physical == (page & PAGE_MASK);
-    if (!holds) lost.push_back(number);
+    if (holds(window, number, now)) {
+      remember_tables(window, now);
+      continue;
+    }
+    lost.push_back(number);
     if (lost.size() > MOST_LOST) {
       lose(space);
       return;
@@ -342,13 +364,6 @@ void Windows::check(Space& space) {
     return;
   }
   if (!lost.empty()) std::erase_if(window.mapped, [&](uint32_t number) { return window.pages[number] == 0; });
-  window.tables.clear();
-  window.walk_again = false;
-  space.pdpte = cpu_.state_.pdpte;
-  for (const uint32_t number : window.mapped) {
-    Page now;
-    if (look_up(number << 12, false, now) == Answer::mapped) remember_tables(window, now);
-  }
 }
 
 void Windows::flush_page(uint32_t linear) {
@@ -359,12 +374,10 @@ void Windows::flush_page(uint32_t linear) {
     if (!space.key.cr0 || space.key.cr3 != cpu_.state_.cr3) continue;
     Window& window = *space.window;
     Space* const before = std::exchange(current_, &space);
-    const uint32_t page = window.pages[number];
     Page now;
-    const bool holds =
-        look_up(linear & PAGE_MASK, page & PAGE_STORES, now) == Answer::mapped && now.physical == (page & PAGE_MASK);
+    const bool stays = holds(window, number, now);
     current_ = before;
-    if (holds) continue;
+    if (stays) continue;
     if (unmap(window, number))
       std::erase(window.mapped, number);
     else

@@ -18,6 +18,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include "../physical_memory.h"
+
 namespace bancada {
 
 class Interpreter;
@@ -92,7 +94,7 @@ class Windows {
   // A guest page table that mappings come from, as it was.
   struct Table {
     uint32_t physical;
-    std::unique_ptr<std::array<uint8_t, 4096>> copy;
+    std::unique_ptr<std::array<uint8_t, PAGE_SIZE>> copy;
   };
   struct Window {
     uint8_t* base = nullptr;
@@ -137,10 +139,13 @@ class Windows {
   void check(Space& space);
   bool tables_are_the_same(const Space& space) const;
   Answer look_up(uint32_t linear, bool store, Page& page) const;
+  bool holds(const Window& window, uint32_t number, Page& page) const;
   void map_wanted(uint32_t linear, bool store);
   bool enter(Space& space, uint32_t first_page, uint32_t count, const Page& first);
   bool unmap(Window& window, uint32_t page);
-  void remember_tables(Window& window, const Page& page);
+  static Table* find_table(Window& window, uint32_t physical);
+  void look_for_changes(Window& window, const Page& page) const;
+  void remember_tables(Window& window, const Page& page) const;
   const uint8_t* table_at(uint32_t physical) const;
 
   Interpreter& cpu_;
