@@ -22,14 +22,17 @@ BlockTranslator::BlockTranslator(Translator& translator, Translation& translatio
       in_window_((kinds_ & KINDS_WINDOW) && !block_.no_window) {}
 
 void BlockTranslator::write() {
-  translation_.code = code_.at();
-  // A block is begun only when all of it may run: the sign of what is left then, and more, shifted down.
+  // A block is begun only when all of it may run.
   const auto count = static_cast<int32_t>(block_.count);
+  const uint8_t* const not_begun = code_.at();
+  code_.lea(R13, {R13, HostMemory::NONE, 0, count}, 8);
+  code_.move_constant64(R9, reinterpret_cast<uint64_t>(&make_exit(TranslationExit::Kind::budget)));
+  code_.jump(translator_.leave_code_);
+  code_.align(16);
+  translation_.code = code_.at();
   code_.lea(R13, {R13, HostMemory::NONE, 0, -count}, 8);
   code_.shrx(RCX, R13, R15, 8);
-  uint8_t* const begin = code_.jrcxz();
-  uint8_t* const not_begun = code_.jump();
-  code_.land(begin);
+  code_.jrcxz_back(not_begun);
 
   bool ended = false;
   for (uint32_t i = 0; i < block_.count && !ended && !code_.full(); ++i) {
@@ -60,10 +63,6 @@ void BlockTranslator::write() {
     go_to(translation_.eip + block_.length);
   }
   write_cold();
-  if (!code_.full()) CodeWriter::aim(not_begun, code_.at());
-  code_.lea(R13, {R13, HostMemory::NONE, 0, count}, 8);
-  code_.move_constant64(R9, reinterpret_cast<uint64_t>(&make_exit(TranslationExit::Kind::budget)));
-  code_.jump(translator_.leave_code_);
   translation_.gone = code_.at();
   TranslationExit& gone = make_exit(TranslationExit::Kind::jump);
   code_.move_constant(R8, translation_.eip);

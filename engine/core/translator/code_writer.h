@@ -35,6 +35,10 @@ class CodeWriter {
     else
       full_ = true;
   }
+  void align(uintptr_t to) {
+    constexpr uint8_t INT3 = 0xCC;
+    while (!full_ && reinterpret_cast<uintptr_t>(at_) % to != 0) byte(INT3);
+  }
   void word(uint16_t value) { bytes(&value, sizeof value); }
   void dword(uint32_t value) { bytes(&value, sizeof value); }
   void qword(uint64_t value) { bytes(&value, sizeof value); }

@@ -7,8 +7,9 @@
 namespace bancada {
 
 struct TranslatorFrame {
+  static constexpr uint64_t ENOUGH = uint64_t{1} << 44;
   uint64_t table = 0;          // r14
-  int64_t left = 0;            // r13: instructions until `end`
+  uint64_t left = 0;           // r13: instructions until `end`, and ENOUGH: without its bit, they are used up
   uint64_t end = 0;            // retired instructions when `left` is 0
   const void* exit = nullptr;  // r9 at the end: a TranslationExit
   uint64_t context = 0;        // the current code's, in the high half
@@ -29,6 +30,13 @@ struct TranslatorFrame {
   static constexpr uint32_t JUMPS = 1u << 16;
   uint64_t jump_keys[JUMPS] = {};
   const uint8_t* jump_codes[JUMPS] = {};
+
+  // The retired instructions now; those that may run from there on.
+  uint64_t retired() const { return end - (left - ENOUGH); }
+  void begin(uint64_t retired, uint64_t instructions) {
+    left = ENOUGH + instructions;
+    end = retired + instructions;
+  }
 };
 
 }  // namespace bancada

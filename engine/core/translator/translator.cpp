@@ -346,7 +346,8 @@ bool Translator::put_registers_back(const HostFaultFacts& facts) {
   const Translation* const inside = translation_at(at);
   if (inside == nullptr) return false;
   cpu_.state_.eip = inside->eip;
-  cpu_.retired_base_ = frame.end - facts.registers[R13];
+  frame.left = facts.registers[R13];
+  cpu_.retired_base_ = frame.retired();
   return true;
 }
 
@@ -630,8 +631,7 @@ const Op* Translator::enter(const Op* first) {
   TranslatorFrame& frame = cpu_.translator_frame_;
   const uint64_t start = cpu_.retired_base_;
   const uint64_t room = cpu_.limit_ > cpu_.retired_base_ ? cpu_.limit_ - cpu_.retired_base_ : 0;
-  frame.left = static_cast<int64_t>(std::min(room, MOST_LEFT));
-  frame.end = cpu_.retired_base_ + static_cast<uint64_t>(frame.left);
+  frame.begin(cpu_.retired_base_, std::min(room, MOST_LEFT));
   frame.table = reinterpret_cast<uint64_t>(pages_.table(cpu_.tlb_set_)) + 32;
   give_flags();
   const auto run = reinterpret_cast<void (*)(uint8_t*, const uint8_t*)>(enter_code_);
@@ -639,7 +639,7 @@ const Op* Translator::enter(const Op* first) {
     ++counters_.entries;
     run(anchor_, target->code);
     const auto* exit = static_cast<const TranslationExit*>(frame.exit);
-    const uint64_t retired = frame.end - static_cast<uint64_t>(frame.left);
+    const uint64_t retired = frame.retired();
     using Kind = TranslationExit::Kind;
     const bool goes_on = exit->kind == Kind::jump || exit->kind == Kind::link || exit->kind == Kind::budget;
     if (exit->x87_last != 0) frame.x87_last = exit->x87_last;
@@ -667,8 +667,7 @@ const Op* Translator::enter(const Op* first) {
             exit->from->block->live && exit->from->kinds == kinds_) {
           // It was only this long that nobody looked.
           cpu_.retired_base_ = retired;
-          frame.left = static_cast<int64_t>(std::min(cpu_.limit_ - retired, MOST_LEFT));
-          frame.end = retired + static_cast<uint64_t>(frame.left);
+          frame.begin(retired, std::min(cpu_.limit_ - retired, MOST_LEFT));
           target = exit->from;
           continue;
         }
@@ -709,7 +708,7 @@ uint64_t Translator::call(const Op* pair) {
   TranslatorFrame& frame = cpu_.translator_frame_;
   const auto* translation = static_cast<const Translation*>(pair[1].extra);
   take_flags(pair[1].imm);
-  const uint64_t start = frame.end - static_cast<uint64_t>(frame.left) - translation->count;
+  const uint64_t start = frame.retired() - translation->count;
   const uint64_t limit = cpu_.limit_;
   const uint32_t context = cpu_.fetch_context_;
   cpu_.retired_base_ = start;
@@ -738,12 +737,11 @@ uint64_t Translator::call(const Op* pair) {
     frame.exit = &call_exit_;
     return 1;
   }
-  frame.left -= static_cast<int64_t>(cpu_.retired_base_ - start);  // repetitions count, each of them
+  frame.left -= cpu_.retired_base_ - start;  // repetitions count, each of them
   look_at_context();
   if (cpu_.limit_ != limit || cpu_.fetch_context_ != context) {
     // Something wants the run loop, or code is mapped anew: the next block is not begun.
-    frame.end -= static_cast<uint64_t>(frame.left);
-    frame.left = 0;
+    frame.begin(frame.retired(), 0);
     context_is_stale_ = true;
   }
   give_flags();
