@@ -234,14 +234,29 @@ void Windows::map_wanted(uint32_t linear, bool store) {
   map(address(base_) + linear, store);
 }
 
+size_t Windows::pages_mapped() const {
+  size_t count = 0;
+  for (const Window& window : windows_) count += window.mapped.size();
+  return count;
+}
+
+// For one more mapping: windows of others go, those unused for longest first. False: there is none to be had.
+bool Windows::make_room(const Space& space) {
+  while (mappings_of_process.load() >= MOST_MAPPINGS || pages_mapped() >= MOST_PAGES) {
+    Space* oldest = nullptr;
+    for (Space& other : spaces_) {
+      if (other.window == nullptr || &other == &space) continue;
+      if (oldest == nullptr || other.used_at < oldest->used_at) oldest = &other;
+    }
+    if (oldest == nullptr) return mappings_of_process.load() < MOST_MAPPINGS;
+    close(*oldest);
+  }
+  return true;
+}
+
 bool Windows::enter(Space& space, uint32_t first_page, uint32_t count, const Page& first) {
   Window& window = *space.window;
-  if (mappings_of_process.load() >= MOST_MAPPINGS) {
-    for (Space& other : spaces_) {
-      if (other.window != nullptr && &other != &space) close(other);
-    }
-    if (mappings_of_process.load() >= MOST_MAPPINGS) return false;
-  }
+  if (!make_room(space)) return false;
   PhysicalMemory& memory = cpu_.memory();
   const auto offset = memory.host_page(first.physical) - memory.backing();
   const int protection = PROT_READ | (first.stores ? PROT_WRITE : 0);

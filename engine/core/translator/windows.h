@@ -90,6 +90,9 @@ class Windows {
   static constexpr uint32_t MOST_LOST = 64;
   // Mappings of this whole process, all machines together: hosts allow 65,530.
   static constexpr uint32_t MOST_MAPPINGS = 24'000;
+  // Pages of this machine's that stand in windows: the host counts each as memory of this process, every time anew.
+  // The current window may have more.
+  static constexpr size_t MOST_PAGES = 24'000;
 
   // A guest page table that mappings come from, as it was.
   struct Table {
@@ -142,6 +145,8 @@ class Windows {
   bool holds(const Window& window, uint32_t number, Page& page) const;
   void map_wanted(uint32_t linear, bool store);
   bool enter(Space& space, uint32_t first_page, uint32_t count, const Page& first);
+  bool make_room(const Space& space);
+  size_t pages_mapped() const;
   bool unmap(Window& window, uint32_t page);
   static Table* find_table(Window& window, uint32_t physical);
   void look_for_changes(Window& window, const Page& page) const;
