@@ -22,7 +22,8 @@ FILE_NAME: Final = "preferences.toml"
 _CHOICES: Final[dict[str, tuple[str, ...]]] = {
     "language": ("auto", "en", "pt_BR"),
     "theme": ("system", "light", "dark"),
-    "close_action": ("ask", "background", "power_off"),
+    "close_action": ("ask", "background", "pause", "shut_down", "power_off"),
+    "quit_action": ("ask", "in_tray", "shut_down", "power_off"),
     "scaling": ("fit", "integer", "none", "stretch"),
     "accelerator": ACCELERATORS,
     "release_keys": ("ctrl+alt", "ctrl+alt+shift", "rctrl", "ralt"),
@@ -34,6 +35,8 @@ _COMMENTS: Final = {
     "language": "Language of the windows.",
     "theme": "Look of the windows.",
     "close_action": "What closing the tab of a running machine does.",
+    "quit_action": "What closing the window with machines running does.",
+    "notifications": "Tell when a guest stops or fails while another window is in front.",
     "confirm_power_off": "Ask before a running machine is switched off.",
     "confirm_reset": "Ask before a running machine is reset.",
     "release_keys": "Keys that give keyboard and mouse back to the host.",
@@ -58,6 +61,8 @@ class Preferences:
     language: str = "auto"
     theme: str = "system"
     close_action: str = "ask"
+    quit_action: str = "ask"
+    notifications: bool = True
     confirm_power_off: bool = True
     confirm_reset: bool = True
     release_keys: str = "ctrl+alt"

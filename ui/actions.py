@@ -32,6 +32,8 @@ class Actions:
     preferences: QAction
     full_screen: QAction
     console_view: QAction
+    console_only: QAction
+    fit_window: QAction
     library: QAction
     performance: QAction
     find: QAction
@@ -49,6 +51,7 @@ class Actions:
     grab: QAction
     ctrl_alt_delete: QAction
     screenshot: QAction
+    record: QAction
     settings: QAction
     open_folder: QAction
     next_tab: QAction
@@ -97,6 +100,10 @@ def make_actions(window: QMainWindow) -> Actions:
         preferences=make(_tr("Pre&ferences…"), "Ctrl+P", "options"),
         full_screen=make(_tr("&Full screen"), "F11", "fullscreen", checkable=True),
         console_view=make(_tr("&Console view"), "", "display", _tr("The guest's screen, or the summary"), True),
+        console_only=make(
+            _tr("&Only the console"), "Ctrl+Shift+O", "", _tr("The guest's screen without library and toolbar"), True
+        ),
+        fit_window=make(_tr("Fit &window to guest"), "Ctrl+Shift+W", "", _tr("As large as the guest's screen")),
         library=make(_tr("&Library"), "F9", "library", _tr("Show or hide the library"), True),
         performance=make(_tr("&Performance"), "Ctrl+Shift+P", "performance", _tr("Live figures of the machine"), True),
         find=make(_tr("Find in the &library"), "Ctrl+F", "search"),
@@ -119,6 +126,7 @@ def make_actions(window: QMainWindow) -> Actions:
         grab=make(_tr("&Grab keyboard and mouse"), "Ctrl+G", "keyboard"),
         ctrl_alt_delete=make(_tr("Send Ctrl+Alt+&Del"), "", "ctrl-alt-del"),
         screenshot=make(_tr("&Capture the screen…"), "", "screenshot", _tr("Save the guest's screen")),
+        record=make(_tr("&Film the screen…"), "", "recording", _tr("Film the guest's screen into a file"), True),
         settings=make(_tr("Se&ttings…"), "Ctrl+D", "settings", _tr("Change the machine's hardware")),
         open_folder=make(_tr("Open its &folder"), "", "folder"),
         next_tab=make(_tr("&Next tab"), "Ctrl+Tab"),
@@ -179,12 +187,35 @@ def fill_menus(window: QMainWindow, actions: Actions, removable: QMenu) -> QMenu
     scaling = QMenu(_tr("&Scaling"), view)
     theme.set_icon(scaling, "scaling")
     add(scaling, a.fit, a.unscaled, a.integer, a.stretch, None, a.correct_aspect)
-    add(view, a.full_screen, a.console_view, scaling, None, a.library, a.performance, a.find)
+    add(
+        view,
+        a.full_screen,
+        a.console_view,
+        a.console_only,
+        a.fit_window,
+        scaling,
+        None,
+        a.library,
+        a.performance,
+        a.find,
+    )
     machine = bar.addMenu(_tr("&Machine"))
     power = QMenu(_tr("&Power"), machine)
     theme.set_icon(power, "power-off")
     add(power, a.start, a.start_setup, None, a.pause, a.reset, None, a.shut_down, a.power_off)
-    add(machine, power, removable, None, a.grab, a.ctrl_alt_delete, a.screenshot, None, a.open_folder, a.settings)
+    add(
+        machine,
+        power,
+        removable,
+        None,
+        a.grab,
+        a.ctrl_alt_delete,
+        a.screenshot,
+        a.record,
+        None,
+        a.open_folder,
+        a.settings,
+    )
     tabs = bar.addMenu(_tr("&Tabs"))
     add(bar.addMenu(_tr("&Help")), a.keys, a.about)
     return tabs

@@ -6,12 +6,16 @@ from collections.abc import Sequence
 from typing import Final, Protocol
 
 from PySide6.QtCore import QCoreApplication
-from PySide6.QtWidgets import QCheckBox, QWidget
+from PySide6.QtWidgets import QCheckBox, QRadioButton, QWidget
 
+from ui import theme
 from ui.error_dialog import MessageDialog
 
 ASK: Final = "ask"
 BACKGROUND: Final = "background"
+IN_TRAY: Final = "in_tray"
+PAUSE: Final = "pause"
+SHUT_DOWN: Final = "shut_down"
 POWER_OFF: Final = "power_off"
 
 
@@ -71,41 +75,64 @@ def may_reset(parent: QWidget | None, book: AnswerBook, name: str) -> bool:
     )
 
 
-def how_to_close(parent: QWidget | None, name: str, can_stay: bool) -> tuple[str, bool]:
-    """What closing the tab of a machine that is on shall do: BACKGROUND, POWER_OFF or "" for nothing, and whether
-    always."""
-    dialog = MessageDialog(
-        _tr("“{name}” is on").format(name=name),
-        _tr("Powering off is like pulling the plug: what programs in the guest have not saved is lost.")
-        + (_tr(" In the background it goes on, and a click in the library shows it again.") if can_stay else ""),
-        "question",
-        parent=parent,
-    )
+def how_to_close(parent: QWidget | None, name: str, ways: Sequence[str]) -> tuple[str, bool]:
+    """What closing the tab of a machine that is on shall do: one of ``ways``, or "" for nothing; and whether always."""
+    return _choose_way(parent, _tr("“{name}” is on").format(name=name), "", ways)
+
+
+def how_to_quit(parent: QWidget | None, names: Sequence[str], ways: Sequence[str]) -> tuple[str, bool]:
+    """The same for the window, with the guests ``names`` on."""
+    if len(names) == 1:
+        return _choose_way(parent, _tr("“{name}” is still on").format(name=names[0]), "", ways)
+    headline = _tr("{count} machines are still on").format(count=len(names))
+    return _choose_way(parent, headline, "\n".join(f"  •  {name}" for name in names), ways)
+
+
+def _choose_way(parent: QWidget | None, headline: str, text: str, ways: Sequence[str]) -> tuple[str, bool]:
+    dialog = MessageDialog(headline, text, "question", parent=parent)
+    choices: dict[str, QRadioButton] = {}
+    for way in ways:
+        label, explanation = _way_texts()[way]
+        choices[way] = QRadioButton(label)
+        choices[way].setAccessibleDescription(explanation)
+        below = theme.heading(explanation, "muted")
+        below.setWordWrap(True)
+        below.setContentsMargins(26, 0, 0, 6)
+        dialog.column.addWidget(choices[way])
+        dialog.column.addWidget(below)
+    first = choices[ways[0]]
+    first.setChecked(True)
     always = QCheckBox(_tr("Always do this"))
     dialog.column.addWidget(always)
-    if can_stay:
-        dialog.add_button(_tr("Keep it running"), BACKGROUND)
-    dialog.add_button(_tr("Power off and close"), POWER_OFF, role="danger")
+    dialog.add_button(_tr("OK"), "ok", role="primary")
     dialog.add_button(_tr("Cancel"), "", default=True)
+    first.setFocus()
     dialog.exec()
-    return dialog.chosen, bool(dialog.chosen) and always.isChecked()
+    if not dialog.chosen:
+        return "", False
+    return next(way for way, choice in choices.items() if choice.isChecked()), always.isChecked()
 
 
-def may_quit(parent: QWidget | None, names: Sequence[str]) -> bool:
-    """Closing the window with guests running. This is always asked: it can concern any number of machines."""
-    if not names:
-        return True
-    if len(names) == 1:
-        headline = _tr("“{name}” is still on").format(name=names[0])
-    else:
-        headline = _tr("{count} machines are still on").format(count=len(names))
-    listed = "" if len(names) == 1 else "\n".join(f"  •  {name}" for name in names) + "\n\n"
-    text = listed + _tr("Closing Bancada powers them off. What programs in the guests have not saved is lost.")
-    dialog = MessageDialog(headline, text, "warning", parent=parent)
-    dialog.add_button(_tr("Power off and quit"), "quit", role="danger")
-    dialog.add_button(_tr("Keep running"), "", default=True)
-    dialog.exec()
-    return dialog.chosen == "quit"
+def _way_texts() -> dict[str, tuple[str, str]]:
+    return {
+        BACKGROUND: (
+            _tr("&Keep it running"),
+            _tr("It goes on in the background; a click in the library shows it again."),
+        ),
+        IN_TRAY: (
+            _tr("&Keep running"),
+            _tr("Bancada goes on in the background. Its icon in the desktop's notification area brings it back."),
+        ),
+        PAUSE: (_tr("Pau&se it"), _tr("The guest's time stands still until it is resumed. Its memory stays in use.")),
+        SHUT_DOWN: (
+            _tr("&Shut the guest down"),
+            _tr("Presses the power button: a system with ACPI saves and switches off, any other is switched off."),
+        ),
+        POWER_OFF: (
+            _tr("&Power off"),
+            _tr("Like pulling the plug: what programs in the guest have not saved is lost."),
+        ),
+    }
 
 
 def may_delete(parent: QWidget | None, name: str, folder: str) -> bool:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import datetime
 import functools
 import re
+from collections.abc import Callable
 from pathlib import Path
 
-from PySide6.QtCore import QObject, QStandardPaths, QUrl
-from PySide6.QtGui import QCloseEvent, QDesktopServices, QGuiApplication
-from PySide6.QtWidgets import QFileDialog
+from PySide6.QtCore import QObject, QStandardPaths, Qt, QUrl
+from PySide6.QtGui import QCloseEvent, QCursor, QDesktopServices, QGuiApplication
+from PySide6.QtWidgets import QFileDialog, QMenu
 
+from app.drives import drives_for
 from app.lifecycle import Action
 from app.memory_check import memory_warning
 from engine.config import MachineConfig
@@ -39,6 +41,8 @@ class MachineCommands(QObject):
         self.window = window
         self.book = PreferencesBook(window)
         self._quitting = False
+        self._leaving = False
+        self.hide_window: Callable[[], None] | None = None  # how the application goes on without a window
         actions = window.actions_
         for action, slot in (
             (actions.start, self.start),
@@ -60,6 +64,7 @@ class MachineCommands(QObject):
         window.current_changed.connect(self.update)
         window.sessions.changed.connect(self.update)
         window.sessions.failed.connect(self._failed)
+        window.sessions.power_changed.connect(self._leave_when_all_are_off)
         window.close_tab_wanted.connect(self.close_tab)
         window.closing.connect(self.closing)
         window.removable_menu.aboutToShow.connect(self._fill_removable)
@@ -90,11 +95,12 @@ class MachineCommands(QObject):
         actions.reset.setEnabled(can(Action.RESET))
         actions.shut_down.setEnabled(can(Action.SHUT_DOWN))
         actions.power_off.setEnabled(can(Action.POWER_OFF))
-        for action in (actions.grab, actions.full_screen, actions.console_view):
+        for action in (actions.grab, actions.full_screen, actions.console_view, actions.console_only):
             action.setEnabled(on)
         for action in (actions.ctrl_alt_delete, actions.paste):
             action.setEnabled(can(Action.SEND_KEYS))
         actions.screenshot.setEnabled(on)
+        actions.fit_window.setEnabled(on and tab is not None and tab.shows_console)
         actions.console_view.setChecked(tab is not None and tab.shows_console)
         actions.performance.setEnabled(tab is not None)
         actions.performance.setChecked(tab is not None and tab.shows_performance)
@@ -112,6 +118,8 @@ class MachineCommands(QObject):
         tab.summary.resume_wanted.connect(self.pause_or_resume)
         tab.summary.settings_wanted.connect(self.settings)
         tab.summary.console_wanted.connect(self.update)
+        tab.file_dropped.connect(self._file_dropped)
+        tab.text_dropped.connect(self.type_text)
 
     def _failed(self, session: VmSession, headline: str, error: BaseException) -> None:
         show_error(self.window, headline, error)
@@ -190,18 +198,41 @@ class MachineCommands(QObject):
         if session.state is PowerState.OFF and not session.busy:
             self._remove(tab)
             return
-        answer = close_question.POWER_OFF
-        if session.is_on:
-            answer = self.window.preferences.close_action
-            if answer == close_question.ASK or (answer == close_question.BACKGROUND and session.folder is None):
-                answer, always = close_question.how_to_close(self.window, session.name, session.folder is not None)
-                if always:
-                    self.window.preferences.close_action = answer
-                    self.window.save_preferences()
+        answer = self._way_to_close(session) if session.is_on else close_question.POWER_OFF
         if answer == close_question.BACKGROUND:
             self.window.remove_tab(tab)
-        elif answer == close_question.POWER_OFF:
+        elif answer == close_question.PAUSE:
+            if session.allows(Action.PAUSE):
+                session.pause()
+            self.window.remove_tab(tab)
+        elif answer == close_question.SHUT_DOWN and session.hears_power_button:
+            session.shut_down()  # the tab stays: the guest may want to know something first
+        elif answer in (close_question.SHUT_DOWN, close_question.POWER_OFF):
             session.power_off(lambda: self._remove(tab))
+
+    def _way_to_close(self, session: VmSession) -> str:
+        ways = [close_question.SHUT_DOWN, close_question.POWER_OFF]
+        if session.folder is not None:  # a machine that exists for this run only cannot be found again
+            ways = [close_question.BACKGROUND, close_question.PAUSE, *ways]
+        answer = self.window.preferences.close_action
+        if answer not in ways:
+            answer, always = close_question.how_to_close(self.window, session.name, ways)
+            if always:
+                self.window.preferences.close_action = answer
+                self.window.save_preferences()
+        return answer
+
+    def _way_to_quit(self, names: list[str]) -> str:
+        ways = [close_question.SHUT_DOWN, close_question.POWER_OFF]
+        if self.hide_window is not None:
+            ways.insert(0, close_question.IN_TRAY)
+        answer = self.window.preferences.quit_action
+        if answer not in ways or self._leaving:
+            answer, always = close_question.how_to_quit(self.window, names, ways)
+            if always:
+                self.window.preferences.quit_action = answer
+                self.window.save_preferences()
+        return answer
 
     def _remove(self, tab: VmTab) -> None:
         session = tab.session
@@ -222,8 +253,28 @@ class MachineCommands(QObject):
         event.ignore()
         if self._quitting:
             return
-        if not close_question.may_quit(self.window, [session.name for session in busy if session.is_on]):
-            return
+        names = [session.name for session in busy if session.is_on]
+        way = self._way_to_quit(names) if names else close_question.POWER_OFF
+        if way == close_question.IN_TRAY and self.hide_window is not None:
+            self.hide_window()
+        elif way == close_question.SHUT_DOWN:
+            self._shut_down_all(busy)
+        elif way == close_question.POWER_OFF:
+            self._power_off_all(busy)
+
+    def _shut_down_all(self, sessions: list[VmSession]) -> None:
+        """Presses every power button; the window closes when all are off, and can be used until then."""
+        self._leaving = True
+        self.window.say(self.tr("Bancada closes when all guests have shut down."))
+        for session in sessions:
+            session.shut_down() if session.hears_power_button else session.power_off()
+
+    def _leave_when_all_are_off(self, *_: object) -> None:
+        if self._leaving and all(session.state is PowerState.OFF for session in self.window.sessions):
+            self._leaving = False
+            soon(self.window.close)
+
+    def _power_off_all(self, busy: list[VmSession]) -> None:
         self._quitting = True
         self.window.leave_full_screen()
         self.window.setEnabled(False)
@@ -255,19 +306,28 @@ class MachineCommands(QObject):
             session.runner.send_ctrl_alt_del()
 
     def paste(self) -> None:
-        """Types the clipboard's text. Text that the guest's keyboard does not have is said, not dropped silently."""
+        """Types the clipboard's text. Characters that the guest's keyboard does not have are said, not dropped
+        silently."""
         session = self.window.session
         if session is None or not session.allows(Action.SEND_KEYS):
             return
-        text = QGuiApplication.clipboard().text().replace("\r\n", "\n")
+        text = QGuiApplication.clipboard().text()
         if not text:
             self.window.say(self.tr("There is no text in the clipboard."))
             return
+        self.type_text(text)
+
+    def type_text(self, text: str) -> None:
+        """Types text into the guest of the current tab."""
+        session = self.window.session
+        if session is None or not session.allows(Action.SEND_KEYS):
+            return
+        text = text.replace("\r\n", "\n")
         if len(text) > _MOST_PASTED:
             show_message(
                 self.window,
                 self.tr("This text is too long to be typed"),
-                self.tr("The clipboard holds {count:,} characters; at most {most:,} can be typed into a guest.").format(
+                self.tr("It has {count:,} characters; at most {most:,} can be typed into a guest.").format(
                     count=len(text), most=_MOST_PASTED
                 ),
                 "warning",
@@ -315,6 +375,33 @@ class MachineCommands(QObject):
     def insert(self, device: str, image: Path) -> None:
         if self.window.session is not None:
             self.window.session.insert(device, image)
+
+    def _file_dropped(self, file: str) -> None:
+        """A file that was dropped on the screen goes into the drive that takes such; which one is asked where there
+        are several."""
+        session = self.window.session
+        if session is None:
+            return
+        drives = drives_for(session.config, Path(file))
+        if not drives:
+            show_message(
+                self.window,
+                self.tr("There is no drive for this"),
+                self.tr("“{name}” has no drive that {file} fits into. Add one in its settings while it is off.").format(
+                    name=session.name, file=file
+                ),
+                "warning",
+            )
+        elif len(drives) == 1:
+            self.insert(drives[0], Path(file))
+        else:
+            menu = QMenu(self.window)
+            for device in drives:
+                row = self.window.lights.lights[device].row
+                action = menu.addAction(theme.icon(row.icon), self.tr("Insert into {drive}").format(drive=row.name))
+                action.triggered.connect(lambda _=False, chosen=device: self.insert(chosen, Path(file)))
+            menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+            menu.popup(QCursor.pos())
 
     def eject(self, device: str) -> None:
         if self.window.session is not None:

@@ -25,11 +25,14 @@ from ui.console.key_input import (
 )
 from ui.console.release_keys import release_keys
 from ui.console.scaling import ScaleMode
+from ui.console_only import ConsoleOnly
 from ui.device_list import devices
+from ui.fit_window import fit_window
 from ui.full_screen import FullScreen
 from ui.home_page import HomePage
 from ui.library_model import LibraryModel
 from ui.library_view import LibraryView
+from ui.recording_light import RecordingLight
 from ui.sessions import Sessions
 from ui.status_lights import StatusLights
 from ui.vm_session import VmSession, kind_of
@@ -69,6 +72,7 @@ class MainWindow(QMainWindow):
             lambda: [self.menuBar(), self.toolbar, self.statusBar(), self.library_view, self.tabs.tabBar()],
             lambda: [(tab.session.identity, tab.session.name) for tab in self.vm_tabs() if tab.session.is_on],
         )
+        self.console_only = ConsoleOnly(lambda: [self.toolbar, self.library_view, self.tabs.tabBar()])
         self._connect()
         self._restore()
         self._current_changed()
@@ -108,6 +112,8 @@ class MainWindow(QMainWindow):
         self.message.setAccessibleName(self.tr("Message"))
         self.message.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         bar.addPermanentWidget(self.message, 1)
+        self.recording_light = RecordingLight()
+        bar.addPermanentWidget(self.recording_light)
         self.lights = StatusLights(lambda device: recent(kind_of(device)))
         bar.addPermanentWidget(self.lights)
 
@@ -128,10 +134,12 @@ class MainWindow(QMainWindow):
         actions.previous_tab.triggered.connect(lambda: self.step(-1))
         actions.performance.triggered.connect(self._show_performance)
         actions.console_view.triggered.connect(self._show_console)
+        actions.console_only.triggered.connect(self._show_console_only)
+        actions.fit_window.triggered.connect(self._fit_window)
         actions.full_screen.triggered.connect(self._toggle_full_screen)
         for mode, action in actions.scaling().items():
             action.triggered.connect(lambda _=False, chosen=mode: self._set_scaling(chosen))
-        actions.correct_aspect.triggered.connect(lambda: self._set_scaling(self._scale_mode()))
+        actions.correct_aspect.triggered.connect(lambda: self._set_scaling(self._scale_mode(self.session)))
         self.library_view.close_wanted.connect(lambda: actions.library.setChecked(False))
         bar = self.full_screen.bar
         bar.leave_wanted.connect(self.leave_full_screen)
@@ -167,7 +175,7 @@ class MainWindow(QMainWindow):
             tab.hot_key.connect(self._hot_key)
             tab.pointer_moved.connect(lambda position, source=tab: self._pointer_moved(source, position))
             session.activity.connect(lambda device, writing: self._flash(session, device, writing))
-            session.power_changed.connect(lambda state, _: self._power_changed(session, state))
+            session.power_changed.connect(lambda state, reason: self._power_changed(session, state, reason))
             self._apply_to(tab)
             if self.preferences.show_figures:
                 tab.show_performance(True)
@@ -225,6 +233,7 @@ class MainWindow(QMainWindow):
 
     def _current_changed(self) -> None:
         tab, session = self.tab, self.session
+        self.actions_.scaling()[self._scale_mode(session)].setChecked(True)
         self.lights.forget_images()
         self.lights.show_devices(devices(session.config) if session is not None else [])
         self.lights.set_muted(tab is not None and tab.muted)
@@ -253,11 +262,15 @@ class MainWindow(QMainWindow):
             self.lights.show_devices(devices(session.config))
             self.update_hint()
 
-    def _power_changed(self, session: VmSession, state: PowerState) -> None:
+    def _power_changed(self, session: VmSession, state: PowerState, reason: str) -> None:
         if session is not self.session:
             return
-        if state in (PowerState.OFF, PowerState.CRASHED) and self.full_screen.on:
-            self.leave_full_screen()
+        if state in (PowerState.OFF, PowerState.CRASHED):
+            if self.full_screen.on:
+                self.leave_full_screen()
+            self._show_console_only(False)
+        elif state is PowerState.RUNNING and not reason and self._remembered(session, "full_screen"):
+            self._toggle_full_screen()  # it was just switched on, and was left so
         self.current_changed.emit(self.tab)
 
     def _flash(self, session: VmSession, device: str, writing: bool) -> None:
@@ -322,11 +335,26 @@ class MainWindow(QMainWindow):
                 tab.show_summary()
             self.update_hint()
 
+    def _show_console_only(self, shown: bool) -> None:
+        tab = self.tab
+        shown = shown and tab is not None and tab.session.is_on
+        if shown and tab is not None:
+            tab.show_console()
+        self.console_only.set_on(shown)
+        self.actions_.console_only.setChecked(shown)
+
+    def _fit_window(self) -> None:
+        if self.tab is not None and self.tab.shows_console and not self.full_screen.on:
+            fit_window(self, self.tab.console)
+
     def _toggle_full_screen(self) -> None:
+        session = self.session
         if self.full_screen.on:
             self.leave_full_screen()
         elif self.tab is not None and self.tab.session.is_on:
             self.full_screen.enter(self.tab)
+        if session is not None:
+            self._remember(session, "full_screen", self.full_screen.on)
         self.actions_.full_screen.setChecked(self.full_screen.on)
 
     def leave_full_screen(self) -> None:
@@ -336,17 +364,22 @@ class MainWindow(QMainWindow):
     def _pointer_moved(self, tab: VmTab, position: QPoint) -> None:
         self.full_screen.pointer_at(tab.console.mapTo(self, position))
 
-    def _scale_mode(self) -> ScaleMode:
-        return ScaleMode(self.preferences.scaling)
+    def _scale_mode(self, session: VmSession | None = None) -> ScaleMode:
+        """That of a machine, or what machines have that were given none."""
+        own = self._remembered(session, "scaling") if session is not None else None
+        return ScaleMode(own) if own in [mode.value for mode in ScaleMode] else ScaleMode(self.preferences.scaling)
 
     def _set_scaling(self, mode: ScaleMode) -> None:
-        self.preferences.scaling = mode.value
+        if self.session is not None and self.session.settings is not None:
+            self._remember(self.session, "scaling", mode.value)
+        else:
+            self.preferences.scaling = mode.value
         self.store.setValue("correct_aspect", self.actions_.correct_aspect.isChecked())
         self.save_preferences()
 
     def apply_preferences(self) -> None:
         """Brings what is shown in step with the preferences."""
-        self.actions_.scaling()[self._scale_mode()].setChecked(True)
+        self.actions_.scaling()[self._scale_mode(self.session)].setChecked(True)
         keys = release_keys(self.preferences.release_keys)
         set_host_keys(self.actions_, keys.shortcut_prefix)
         self.full_screen.bar.set_release_keys(keys.label)
@@ -356,7 +389,8 @@ class MainWindow(QMainWindow):
 
     def _apply_to(self, tab: VmTab) -> None:
         wanted = self.preferences
-        tab.console.set_scaling(self._scale_mode(), self.actions_.correct_aspect.isChecked(), wanted.smooth_scaling)
+        mode = self._scale_mode(tab.session)
+        tab.console.set_scaling(mode, self.actions_.correct_aspect.isChecked(), wanted.smooth_scaling)
         tab.console.grab_on_click = wanted.grab_on_click
         tab.console.set_release_keys(wanted.release_keys)
         tab.set_volume(wanted.volume if wanted.sound else 0)
@@ -368,6 +402,19 @@ class MainWindow(QMainWindow):
             self.preferences.save()
         except BancadaError as error:
             self.say(str(error))
+
+    # -- What is remembered of each machine ---------------------------------------------------------------------
+
+    def _remember(self, session: VmSession, what: str, value: str | bool) -> None:
+        """By the machine's id: it stays when its folder is renamed or moved."""
+        if session.settings is not None:
+            self.store.setValue(f"machines/{session.settings.id}/{what}", value)
+
+    def _remembered(self, session: VmSession, what: str) -> str:
+        if session.settings is None:
+            return ""
+        value = str(self.store.value(f"machines/{session.settings.id}/{what}", ""))
+        return "" if value == "false" else value
 
     # -- The window's own state --------------------------------------------------------------------------------
 

@@ -93,6 +93,8 @@ class PreferencesDialog(QDialog):
         preferences.confirm_power_off = self.ask_power_off.isChecked()
         preferences.confirm_reset = self.ask_reset.isChecked()
         preferences.close_action = self.close_action.currentData()
+        preferences.quit_action = self.quit_action.currentData()
+        preferences.notifications = self.notifications.isChecked()
         preferences.machines_folder = str(self.folder.path) if self.folder.path else ""
         preferences.accelerator = self.accelerator.currentData()
 
@@ -164,8 +166,23 @@ class PreferencesDialog(QDialog):
             {
                 "ask": self.tr("Asks"),
                 "background": self.tr("Keeps the machine running"),
+                "pause": self.tr("Pauses the machine"),
+                "shut_down": self.tr("Shuts the guest down"),
                 "power_off": self.tr("Powers the machine off"),
             },
+        )
+        self.quit_action = self._choice(
+            self.tr("Closing the &window"),
+            "quit_action",
+            {
+                "ask": self.tr("Asks while guests run"),
+                "in_tray": self.tr("Keeps running in the background"),
+                "shut_down": self.tr("Shuts the guests down"),
+                "power_off": self.tr("Powers the guests off"),
+            },
+        )
+        self.notifications = self._tick(
+            self.tr("&Tell when a guest stops while I am elsewhere"), self._preferences.notifications
         )
         self.ask_all = QPushButton(self.tr("&Ask everything again"))
         self.ask_all.setToolTip(self.tr("Forgets every “Do not ask again”"))

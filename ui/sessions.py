@@ -16,6 +16,7 @@ from ui.vm_session import VmSession
 class Sessions(QObject):
     changed = Signal(VmSession)
     failed = Signal(VmSession, str, object)
+    power_changed = Signal(VmSession, object, str)  # PowerState, reason
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -50,5 +51,6 @@ class Sessions(QObject):
     def _add(self, session: VmSession) -> VmSession:
         self._sessions.append(session)
         session.changed.connect(lambda: self.changed.emit(session))
+        session.power_changed.connect(lambda state, reason: self.power_changed.emit(session, state, reason))
         session.failed.connect(lambda headline, error: self.failed.emit(session, headline, error))
         return session

@@ -21,6 +21,8 @@ from ui.library_commands import LibraryCommands
 from ui.machine_commands import MachineCommands
 from ui.main_window import MainWindow
 from ui.preferences_dialog import PreferencesDialog
+from ui.recording_commands import RecordingCommands
+from ui.tray import Tray
 
 WINDOW_FILE = "window.ini"
 
@@ -37,6 +39,10 @@ class Shell:
         self.catcher = ExceptionCatcher(lambda: self.window)
         self.machine_commands = MachineCommands(self.window)
         self.library_commands = LibraryCommands(self.window, self.machine_commands)
+        self.recording_commands = RecordingCommands(self.window)
+        self.tray = Tray(self.window)
+        self.tray.quit_wanted.connect(self._quit_from_tray)
+        self.machine_commands.hide_window = self.tray.hide_window
         actions = self.window.actions_
         actions.preferences.triggered.connect(self.edit_preferences)
         actions.about.triggered.connect(lambda: AboutDialog(self.window).open())
@@ -57,6 +63,7 @@ class Shell:
     def show_only(self, runner: Runner) -> None:
         """The window shows one machine and nothing else, and closes when that is off."""
         window = self.window
+        self.machine_commands.hide_window = None
         session = window.sessions.of_runner(runner)
         window.show_session(session)
         window.tabs.removeTab(window.tabs.indexOf(window.home))
@@ -79,6 +86,10 @@ class Shell:
                 soon(window.close)
 
         session.power_changed.connect(power_changed)
+
+    def _quit_from_tray(self) -> None:
+        self.tray.show_window()
+        self.window.close()
 
     def show_keys(self) -> None:
         KeysDialog(release_keys(self.preferences.release_keys).label, self.window).open()

@@ -47,6 +47,8 @@ class VmTab(QWidget):
     grab_changed = Signal(bool)
     hot_key = Signal(str)
     pointer_moved = Signal(QPoint)
+    file_dropped = Signal(str)
+    text_dropped = Signal(str)
 
     def __init__(self, session: VmSession, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -56,6 +58,8 @@ class VmTab(QWidget):
         self.console.grab_changed.connect(self.grab_changed)
         self.console.hot_key.connect(self.hot_key)
         self.console.pointer_moved.connect(self.pointer_moved)
+        self.console.file_dropped.connect(self.file_dropped)
+        self.console.text_dropped.connect(self.text_dropped)
         self.pages = QStackedWidget()
         self.pages.addWidget(self.summary)
         self.pages.addWidget(self.console)

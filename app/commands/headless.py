@@ -7,10 +7,12 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 from app.cli import DONE, FAILED, status_of
 from app.commands.actions import ActionFailed, Clock, Script, Step, trimmed
+from app.commands.film import filming
 from app.runner import Runner
 from engine.errors import BancadaError
 from engine.events import Event, Notice, PowerState
@@ -33,12 +35,14 @@ class HeadlessRun:
         timeout: float | None = None,
         on_demand: bool = False,
         no_reboot: bool = False,
+        film: Path | None = None,
     ) -> None:
         self._runner = runner
         self._steps = list(steps)
         self._timeout = timeout
         self._on_demand = on_demand
         self._no_reboot = no_reboot
+        self._film = film
         self._interrupted = False
         self._triple_fault = False
         self._status = DONE
@@ -63,10 +67,11 @@ class HeadlessRun:
             script = Script(self._runner, self._steps, self._timeout, Clock(self._runner, self._on_demand))
             if self._interrupted:
                 self._runner.interrupt()
-            if self._steps:
-                script.carry_out()
-            else:
-                self._until_the_end(script)
+            with filming(self._runner, self._film):
+                if self._steps:
+                    script.carry_out()
+                else:
+                    self._until_the_end(script)
             if self._triple_fault and self._no_reboot:
                 raise ActionFailed("The guest's processor shut down (triple fault).", self._runner.screen_text())
         except ActionFailed as error:

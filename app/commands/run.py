@@ -12,6 +12,7 @@ from typing import Final
 
 from app.cli import DONE, FAILED, Command, Parser
 from app.commands.actions import ActionFailed, Clock, Script, add_actions, seconds
+from app.commands.film import filming
 from app.commands.headless import HeadlessRun, show_screen
 from app.commands.option_values import image_file, memory_mb
 from app.commands.window import display_problem, run_in_window
@@ -53,7 +54,9 @@ def run(parser: Parser, arguments: Sequence[str]) -> int:
         folder or config, config=config if folder is not None and is_changed else None, free_running=not on_demand
     )
     if headless:
-        return HeadlessRun(runner, options.steps, options.timeout, on_demand, options.no_reboot).run()
+        if on_demand and options.record is not None:
+            parser.error("--record films what happens in real time; it does not go with --clock instructions.")
+        return HeadlessRun(runner, options.steps, options.timeout, on_demand, options.no_reboot, options.record).run()
     return _run_with_window(runner, options)
 
 
@@ -93,6 +96,7 @@ def _add_options(parser: Parser) -> None:
     way.add_argument(
         "--timeout", type=seconds, metavar="S", help="the run ends after so many seconds; status 1 when actions remain"
     )
+    way.add_argument("--record", type=Path, metavar="FILE", help="film the screen into a .webm, .mp4 or .gif file")
     way.add_argument("--no-reboot", action="store_true", help="a triple fault ends the run with status 1")
     add_actions(parser)
 
@@ -231,6 +235,7 @@ def _run_with_window(runner: Runner, options: argparse.Namespace) -> int:
     runner.start()
     beside = threading.Thread(target=script, name=f"script of {runner.name}", daemon=True)
     beside.start()
-    code = run_in_window(runner)
+    with filming(runner, options.record):
+        code = run_in_window(runner)
     beside.join(_SCRIPT_END_S)  # the machine is off: whatever the script waited for fails now
     return status[0] or code

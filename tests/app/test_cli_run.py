@@ -385,3 +385,10 @@ def test_with_a_window_the_script_runs_beside_it(guest: Guest, monkeypatch: pyte
     guest.answers["ver\n"] = FakeMachine.switch_off
     assert main(["run", "--type", "ver\\n", "--wait", "FreeDOS"]) == 1
     assert "was off before “FreeDOS” appeared" in capsys.readouterr().err
+
+
+def test_a_film_is_of_real_time(guest: Guest, tmp_path: Path, capsys: Output) -> None:
+    with pytest.raises(SystemExit) as ended:
+        headless("--clock", "instructions", "--record", tmp_path / "film.webm")
+    assert ended.value.code == 2
+    assert "does not go with --clock instructions" in capsys.readouterr().err

@@ -10,6 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from engine.config import MachineConfig
 from engine.devices.vga_frame import Frame
 from engine.errors import GuestFailure, MediumError
@@ -50,6 +53,11 @@ class FakeScreen:
 
     def watch(self, interested: bool) -> None:
         self.watched = interested
+
+    def pixels(self) -> NDArray[np.uint8]:
+        surface, width, height, stride = self.frame
+        rows = np.frombuffer(surface, np.uint8)[: height * stride].reshape(height, stride)
+        return np.ascontiguousarray(rows[:, : width * 4].reshape(height, width, 4)[:, :, 2::-1])
 
     def text(self) -> str:
         return self._machine.keyboard.typed

@@ -175,6 +175,18 @@ def use_toolbar(bar: QToolBar, name: str) -> None:
     raise AssertionError(f"no “{name}” in the toolbar")
 
 
+def choose_way(text: str, always: bool = False) -> Step:
+    """A step that picks one of a dialog's ways and presses OK."""
+
+    def step(dialog: QDialog) -> None:
+        click(button(dialog, text))
+        if always:
+            click(button(dialog, "Always do this"))
+        click(button(dialog, "OK"))
+
+    return step
+
+
 def choose_item(box: QComboBox, text: str) -> None:
     """Opens a combo box with the keyboard and types its way to an entry."""
     box.setFocus()

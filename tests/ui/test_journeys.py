@@ -20,6 +20,7 @@ from tests.ui.robot import (
     button,
     choose,
     choose_item,
+    choose_way,
     click,
     click_row,
     click_tab,
@@ -475,7 +476,7 @@ def test_close_with_guests_running_asks(
     shell: Shell, machines: list[FakeMachine], started: Start, robot: Robot, qtbot: QtBot
 ) -> None:
     first, second = started("First"), started("Second")
-    robot.expect("MessageDialog", press("Keep running"))
+    robot.expect("MessageDialog", press("Cancel"))
     keys(shell.window, Qt.Key.Key_Q, CTRL)
     assert robot.done
     assert shell.window.isVisible()
@@ -484,7 +485,7 @@ def test_close_with_guests_running_asks(
     shell.window.windowHandle().close()  # the cross of the window's frame
     assert robot.done
     assert shell.window.isVisible()
-    robot.expect("MessageDialog", press("Power off and quit"))
+    robot.expect("MessageDialog", choose_way("Power off"))
     use_menu(shell.window, "File", "Quit")
     qtbot.waitUntil(lambda: not shell.window.isVisible())
     assert machines[0].closed and machines[1].closed
@@ -494,14 +495,14 @@ def test_a_running_tab_can_be_closed_into_the_background_and_come_back(
     shell: Shell, machines: list[FakeMachine], started: Start, robot: Robot, qtbot: QtBot
 ) -> None:
     session = started("Server")
-    robot.expect("MessageDialog", press("Keep it running"))
+    robot.expect("MessageDialog", choose_way("Keep it running"))
     keys(shell.window, Qt.Key.Key_W, CTRL)
     assert shell.window.vm_tabs() == []
     assert session.state is PowerState.RUNNING
     click_row(shell.window.library_view.list, "Server")
     tab = shell.window.tab
     assert tab is not None and tab.shows_console
-    robot.expect("MessageDialog", press("Power off and close"))
+    robot.expect("MessageDialog", choose_way("Power off"))
     keys(shell.window, Qt.Key.Key_W, CTRL)
     qtbot.waitUntil(lambda: shell.window.vm_tabs() == [])
     assert machines[0].closed

@@ -23,6 +23,7 @@ from tests.ui.reader_diskette import make_reader_diskette
 from tests.ui.robot import (
     Robot,
     choose,
+    choose_way,
     click,
     click_row,
     click_tab,
@@ -444,13 +445,13 @@ def test_closing_the_window_with_guests_running(
     first = started("First")
     second = started("Second", make_reader_diskette(tmp_path / "two.img", "I AM THE SECOND"))
     window = shell.window
-    robot.expect("MessageDialog", press("Keep running"))
+    robot.expect("MessageDialog", press("Cancel"))
     keys(window, Qt.Key.Key_Q, CTRL)
     assert robot.done
     assert window.isVisible()
     world.read(first, MENU)
     world.read(second, "I AM THE SECOND")
-    robot.expect("MessageDialog", press("Power off and quit"))
+    robot.expect("MessageDialog", choose_way("Power off"))
     use_menu(window, "File", "Quit")
     world.until(lambda: not window.isVisible())
     assert (first.state, second.state) == (PowerState.OFF, PowerState.OFF)

@@ -10,10 +10,12 @@ from collections.abc import Callable
 from math import ceil, floor
 from typing import Any, Final
 
-from PySide6.QtCore import QEvent, QPoint, QRectF, Qt, Signal
+from PySide6.QtCore import QEvent, QMimeData, QPoint, QRectF, Qt, Signal
 from PySide6.QtGui import (
     QColor,
     QCursor,
+    QDragEnterEvent,
+    QDropEvent,
     QFocusEvent,
     QHideEvent,
     QImage,
@@ -47,6 +49,8 @@ class ConsoleWidget(QWidget):
     hot_key = Signal(str)
     pointer_moved = Signal(QPoint)  # while not grabbed: for the full-screen bar
     guest_resized = Signal(int, int)
+    file_dropped = Signal(str)
+    text_dropped = Signal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -69,6 +73,7 @@ class ConsoleWidget(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.setAttribute(Qt.WidgetAttribute.WA_InputMethodEnabled, False)
         self.setMouseTracking(True)
+        self.setAcceptDrops(True)
         self.setMinimumSize(160, 100)
         self.setAccessibleName(self.tr("Screen of the virtual machine"))
         self.set_release_keys(CTRL_ALT.name)
@@ -104,6 +109,11 @@ class ConsoleWidget(QWidget):
         """The surface changed. Call on the GUI thread."""
         if self._screen is not None and self.isVisible():
             self._take_rows()
+
+    @property
+    def guest_size(self) -> tuple[int, int]:
+        """Width and height of the guest's screen in its pixels."""
+        return self._guest_size
 
     def set_dimmed(self, dimmed: bool) -> None:
         """A paused guest's picture is shown darker."""
@@ -317,7 +327,23 @@ class ConsoleWidget(QWidget):
         if target is not None:
             QCursor.setPos(target)
 
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if self._screen is not None and (_local_file(event.mimeData()) or event.mimeData().hasText()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        event.acceptProposedAction()
+        if file := _local_file(event.mimeData()):
+            self.file_dropped.emit(file)
+        else:
+            self.text_dropped.emit(event.mimeData().text())
+
     def wheelEvent(self, event: QWheelEvent) -> None:
         if self._grabbed:
             self._mouse.wheeled(event.angleDelta().y())
             event.accept()
+
+
+def _local_file(data: QMimeData) -> str:
+    """The first file of this computer among what is dragged; empty when there is none."""
+    return next((url.toLocalFile() for url in data.urls() if url.isLocalFile()), "")
