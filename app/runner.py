@@ -232,6 +232,25 @@ class Runner:
         with self._changed:
             return self._changed.wait_for(lambda: self._state in ended, timeout)
 
+    def use_accelerator(self, accelerator: str) -> None:
+        """Another processor runs the guest's code from now on; the settings keep the choice. A running guest is paused
+        for it. Raises HostResourceError for one that this host does not have."""
+        with self._orders:
+            machine = self._on()
+            was_running = self._state is PowerState.RUNNING
+            if was_running:
+                machine.pause()
+            try:
+                machine.use_accelerator(accelerator)
+            finally:
+                if was_running:
+                    machine.resume()
+            self._config = self.config.replace(accelerator=accelerator)
+            if self.folder is not None and self._given is None:
+                self.folder.change(
+                    lambda settings: settings.replace(machine=settings.machine.replace(accelerator=accelerator))
+                )
+
     # -- Media
 
     def insert(self, device: str, image: Path | str, read_only: bool = False) -> None:

@@ -53,6 +53,7 @@ from engine.devices.timer_8254 import Timer8254
 from engine.devices.vga import Vga
 from engine.disks.block_device import BlockError
 from engine.disks.cd_image import CdImage
+from engine.disks.counted_disk import CountedDisk, Traffic
 from engine.disks.floppy_image import FloppyImage
 from engine.disks.probe import open_disk
 from engine.errors import HostResourceError, MachineError
@@ -358,10 +359,11 @@ class Board:
         return drive
 
     def _make_ide_drives(self) -> list[AtaDisk | AtapiCdrom | None]:
+        self.disk_traffic = Traffic()
         drives: list[AtaDisk | AtapiCdrom | None] = [None] * 4
         for index, disk in enumerate(self.config.hard_disks):
             failed = self._image_failed(f"disk{index}")
-            block = open_disk(disk.image, disk.read_only, failed)
+            block = CountedDisk(open_disk(disk.image, disk.read_only, failed), self.disk_traffic)
             self._closers.append(block.close)
             drives[disk.slot] = AtaDisk(
                 block, self._light(f"disk{index}"), failed, disk_serial(self.config.identity, disk.slot)

@@ -369,16 +369,35 @@ class Machine:
 
     @property
     def stats(self) -> dict[str, Any]:
-        """Counters since power-on: retired instructions, guest time, bus accesses by device."""
+        """Counters since power-on: retired instructions, guest time, processor time of the worker thread, frames,
+        bytes of the hard disks, bus accesses by device."""
         board = self.board
         return {
             "instructions": board.cpu.retired,
             "guest_ns": board.clock.now_ns,
+            "worker_ns": self._worker_ns(),
+            "frames": self.screen.generation,
+            "disk": {"read": board.disk_traffic.read, "written": board.disk_traffic.written},
             "accelerator": board.accelerator,
             "translator": board.cpu.translator_counters,
             "unclaimed_accesses": board.bus.unclaimed_accesses,
             "bus": {name: {"reads": reads, "writes": writes} for name, reads, writes in board.bus.counters()},
         }
+
+    def _worker_ns(self) -> int:
+        """Processor time that the worker thread has had; 0 where the host does not tell."""
+        thread = self._thread
+        if (
+            thread is None
+            or thread.ident is None
+            or not thread.is_alive()
+            or not hasattr(time, "pthread_getcpuclockid")
+        ):
+            return 0
+        try:
+            return time.clock_gettime_ns(time.pthread_getcpuclockid(thread.ident))
+        except OSError:
+            return 0  # it has just ended
 
     # -- What the board reports -----------------------------------------------------------------------------
 

@@ -13,7 +13,6 @@ Code map
 ``vm_session.py``          one machine: folder, runner, state, orders in the background
 ``engine_bridge.py``       the only place where engine events become Qt signals
 ``background.py``          work off the GUI thread; the progress dialog
-``throttle.py``            at most one call an interval
 ``library_model.py``       the library as a Qt model, and the search filter
 ``library_view.py``        the list at the left
 ``home_page.py``           New, Open, Try it
@@ -21,8 +20,11 @@ Code map
 ``summary_page.py``        a machine at rest
 ``device_list.py``         a configuration -> the devices people see
 ``status_lights.py``       a light a device, with its menu
-``plots.py``               live figures
-``full_screen.py``         full screen in and out
+``performance/``           live figures, and why a machine is slow
+``full_screen.py``         full screen in and out; ``console_only.py`` the console without furniture
+``fit_window.py``          the window as large as the guest's screen
+``recording_commands.py``  films of the screen; ``recording_light.py`` their sign in the status bar
+``tray.py``                the icon in the notification area, and what it tells
 ``new_vm_wizard.py``       the New machine wizard; ``wizard_page.py`` the page protocol, ``wizard_pages.py`` the pages
 ``new_disk_dialog.py``     name and size of a new disk
 ``preferences_dialog.py``  what the person prefers

@@ -36,6 +36,8 @@ class Actions:
     fit_window: QAction
     library: QAction
     performance: QAction
+    all_machines: QAction
+    why_slow: QAction
     find: QAction
     correct_aspect: QAction
     fit: QAction
@@ -106,6 +108,8 @@ def make_actions(window: QMainWindow) -> Actions:
         fit_window=make(_tr("Fit &window to guest"), "Ctrl+Shift+W", "", _tr("As large as the guest's screen")),
         library=make(_tr("&Library"), "F9", "library", _tr("Show or hide the library"), True),
         performance=make(_tr("&Performance"), "Ctrl+Shift+P", "performance", _tr("Live figures of the machine"), True),
+        all_machines=make(_tr("All &machines…"), "", "", _tr("What every machine takes of the host")),
+        why_slow=make(_tr("Why is this sl&ow?"), "", "question", _tr("What slows the machine down, and what helps")),
         find=make(_tr("Find in the &library"), "Ctrl+F", "search"),
         correct_aspect=make(_tr("Old modes in &4:3, as on a monitor of their time"), checkable=True),
         fit=make(_tr("As large as &fits"), checkable=True),
@@ -196,8 +200,11 @@ def fill_menus(window: QMainWindow, actions: Actions, removable: QMenu) -> QMenu
         scaling,
         None,
         a.library,
-        a.performance,
         a.find,
+        None,
+        a.performance,
+        a.all_machines,
+        a.why_slow,
     )
     machine = bar.addMenu(_tr("&Machine"))
     power = QMenu(_tr("&Power"), machine)

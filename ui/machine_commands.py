@@ -25,6 +25,8 @@ from ui.error_dialog import show_error, show_message
 from ui.guest_layout import guest_layout
 from ui.main_window import MainWindow
 from ui.new_disk_dialog import NewDiskDialog
+from ui.performance.all_machines import AllMachines
+from ui.performance.slowness_dialog import SlownessDialog
 from ui.settings.dialog import SettingsDialog
 from ui.settings.file_filters import for_device
 from ui.settings.page import Page
@@ -42,6 +44,7 @@ class MachineCommands(QObject):
         self.book = PreferencesBook(window)
         self._quitting = False
         self._leaving = False
+        self._all_machines: AllMachines | None = None
         self.hide_window: Callable[[], None] | None = None  # how the application goes on without a window
         actions = window.actions_
         for action, slot in (
@@ -57,9 +60,12 @@ class MachineCommands(QObject):
             (actions.screenshot, self.screenshot),
             (actions.settings, lambda: self.settings("")),
             (actions.open_folder, self.open_folder),
+            (actions.all_machines, self.all_machines),
+            (actions.why_slow, self.why_slow),
             (actions.close_tab, lambda: self.close_tab(window.tab)),
         ):
             action.triggered.connect(slot)
+        window.speed_light.clicked.connect(self.why_slow)
         window.current_changed.connect(self._connect_summary)
         window.current_changed.connect(self.update)
         window.sessions.changed.connect(self.update)
@@ -100,6 +106,7 @@ class MachineCommands(QObject):
         for action in (actions.ctrl_alt_delete, actions.paste):
             action.setEnabled(can(Action.SEND_KEYS))
         actions.screenshot.setEnabled(on)
+        actions.why_slow.setEnabled(on)
         actions.fit_window.setEnabled(on and tab is not None and tab.shows_console)
         actions.console_view.setChecked(tab is not None and tab.shows_console)
         actions.performance.setEnabled(tab is not None)
@@ -429,6 +436,24 @@ class MachineCommands(QObject):
                 self.window.lights.fill_menu(submenu, light.row)
         if menu.isEmpty():
             menu.addAction(self.tr("This machine has no removable devices")).setEnabled(False)
+
+    # -- Figures ---------------------------------------------------------------------------------------------
+
+    def all_machines(self) -> None:
+        if self._all_machines is None:
+            self._all_machines = AllMachines(self.window.sessions, self.window.histories, self.window)
+        self._all_machines.show()
+        self._all_machines.raise_()
+
+    def why_slow(self) -> None:
+        session = self.window.session
+        if session is None or not session.is_on:
+            return
+        dialog = SlownessDialog(session, self.window.histories, self.window)
+        dialog.settings_wanted.connect(self.settings)
+        dialog.accelerator_wanted.connect(session.use_accelerator)
+        dialog.exec()
+        dialog.deleteLater()
 
     # -- Settings --------------------------------------------------------------------------------------------
 

@@ -32,6 +32,8 @@ from ui.full_screen import FullScreen
 from ui.home_page import HomePage
 from ui.library_model import LibraryModel
 from ui.library_view import LibraryView
+from ui.performance.histories import Histories
+from ui.performance.speed_light import SpeedLight
 from ui.recording_light import RecordingLight
 from ui.sessions import Sessions
 from ui.status_lights import StatusLights
@@ -53,6 +55,7 @@ class MainWindow(QMainWindow):
         self.library = library
         self.preferences = preferences
         self.sessions = Sessions(self)
+        self.histories = Histories(self.sessions, self)
         self.model = LibraryModel(library, self.sessions, self)
         self.actions_ = make_actions(self)
         self.store = QSettings(str(window_file), QSettings.Format.IniFormat)
@@ -114,6 +117,8 @@ class MainWindow(QMainWindow):
         bar.addPermanentWidget(self.message, 1)
         self.recording_light = RecordingLight()
         bar.addPermanentWidget(self.recording_light)
+        self.speed_light = SpeedLight()
+        bar.addPermanentWidget(self.speed_light)
         self.lights = StatusLights(lambda device: recent(kind_of(device)))
         bar.addPermanentWidget(self.lights)
 
@@ -132,6 +137,7 @@ class MainWindow(QMainWindow):
         actions.home.triggered.connect(lambda: self.tabs.setCurrentWidget(self.home))
         actions.next_tab.triggered.connect(lambda: self.step(1))
         actions.previous_tab.triggered.connect(lambda: self.step(-1))
+        self.histories.looked.connect(self._show_speed)
         actions.performance.triggered.connect(self._show_performance)
         actions.console_view.triggered.connect(self._show_console)
         actions.console_only.triggered.connect(self._show_console_only)
@@ -170,7 +176,7 @@ class MainWindow(QMainWindow):
         """Turns to the machine's tab, made when there is none."""
         tab = self.tab_of(session)
         if tab is None:
-            tab = VmTab(session)
+            tab = VmTab(session, self.histories)
             tab.grab_changed.connect(self._grab_changed)
             tab.hot_key.connect(self._hot_key)
             tab.pointer_moved.connect(lambda position, source=tab: self._pointer_moved(source, position))
@@ -238,6 +244,7 @@ class MainWindow(QMainWindow):
         self.lights.show_devices(devices(session.config) if session is not None else [])
         self.lights.set_muted(tab is not None and tab.muted)
         self._mark_current()
+        self._show_speed()
         if tab is not None and self.full_screen.on:
             self.full_screen.show_tab(tab)
         elif self.full_screen.on:
@@ -272,6 +279,9 @@ class MainWindow(QMainWindow):
         elif state is PowerState.RUNNING and not reason and self._remembered(session, "full_screen"):
             self._toggle_full_screen()  # it was just switched on, and was left so
         self.current_changed.emit(self.tab)
+
+    def _show_speed(self) -> None:
+        self.speed_light.show_speed(self.session, self.histories)
 
     def _flash(self, session: VmSession, device: str, writing: bool) -> None:
         if session is self.session:

@@ -156,6 +156,12 @@ class VmSession(QObject):
         headline = self.tr("“{name}” could not be powered off")
         self._do(self.tr("Powering off…"), headline, self.runner.stop_and_wait, done)
 
+    def use_accelerator(self, accelerator: str) -> None:
+        """Exchanges what runs the guest's code, now; a running guest stands still for an instant. The settings get it,
+        too."""
+        headline = self.tr("“{name}” could not be run otherwise")
+        self._do(self.tr("Exchanging what runs it…"), headline, lambda: self.runner.use_accelerator(accelerator))
+
     def insert(self, device: str, image: Path, read_only: bool = False) -> None:
         """Puts an image into a drive: of the running machine, or into the settings of one that is off."""
 

@@ -11,6 +11,7 @@ from engine.events import PowerState
 from ui import theme
 from ui.console.console_widget import ConsoleWidget
 from ui.console.sound_output import SoundOutput
+from ui.performance.histories import Histories
 from ui.summary_page import SummaryPage
 from ui.vm_session import GuestKeyboard, GuestMouse, VmSession
 
@@ -50,9 +51,10 @@ class VmTab(QWidget):
     file_dropped = Signal(str)
     text_dropped = Signal(str)
 
-    def __init__(self, session: VmSession, parent: QWidget | None = None) -> None:
+    def __init__(self, session: VmSession, histories: Histories, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.session = session
+        self._histories = histories
         self.summary = SummaryPage(session)
         self.console = ConsoleWidget()
         self.console.grab_changed.connect(self.grab_changed)
@@ -121,18 +123,15 @@ class VmTab(QWidget):
 
     def show_performance(self, shown: bool) -> None:
         if shown and self._performance is None:
-            from ui.plots import PerformanceView
+            from ui.performance.machine_view import MachineView
 
-            self._performance = PerformanceView(self._stats)
-            self._performance.setMinimumWidth(260)
+            self._performance = MachineView(self.session, self._histories)
+            self._performance.setMinimumWidth(280)
             self.split.addWidget(self._performance)
             self.split.setStretchFactor(0, 1)
             self.split.setSizes([self.width() - 330, 330])
         if self._performance is not None:
             self._performance.setVisible(shown)
-
-    def _stats(self) -> dict[str, Any] | None:
-        return self.session.runner.stats if self.session.is_on else None
 
     # -- Sound -----------------------------------------------------------------------------------------------
 

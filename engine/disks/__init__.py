@@ -1,5 +1,6 @@
 """Image files behind drives.
 
+counted_disk.py    a disk that counts what passes through it
 block_device.py    what a hard disk controller needs of a disk, and its errors
 host_file.py       an image file on the host, and the errors met there
 lock.py            one writer for an image, any number of readers

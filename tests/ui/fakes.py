@@ -133,6 +133,7 @@ class FakeMachine:
         self.hears_power_button = False
         self.closed = False
         self.instructions = 0
+        self.accelerator = "interpreter"
 
     # -- Power
 
@@ -151,6 +152,10 @@ class FakeMachine:
 
     def resume(self) -> None:
         self._go(PowerState.RUNNING, "resumed")
+
+    def use_accelerator(self, accelerator: str) -> None:
+        assert self.state is PowerState.PAUSED
+        self.accelerator = accelerator
 
     def reset(self) -> None:
         self.resets += 1
@@ -193,7 +198,7 @@ class FakeMachine:
         return {
             "instructions": self.instructions,
             "guest_ns": 0,
-            "accelerator": "interpreter",
+            "accelerator": self.accelerator,
             "unclaimed_accesses": 0,
             "bus": {"vga": {"reads": self.instructions // 9000, "writes": 5}, "pit": {"reads": 3, "writes": 3}},
         }
