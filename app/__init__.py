@@ -85,6 +85,7 @@ Every error for a person is an ``engine.errors.BancadaError``; ``str(error)`` is
 ``app.shared_drives``: ``holders(image: Path) -> list[Hold]`` (``.owner`` name, ``.device``, ``.writable``).
 ``app.memory_check``: ``memory_warning(memory_mb: int) -> str`` ("" when there is enough), ``host_memory() -> HostMemory``.
 
+``app.language``: ``use(chosen(preference))``, then ``text(message)`` answers in that language.
 ``app.recording``: ``Recorder(screen, file, ended)`` films until ``.stop()``; ``.seconds``; RecordingError.
 ``app.figures``: ``History(stats)`` ``.look() .window(seconds) .last .csv()``: a ``Sample`` every half second.
 ``app.slowness``: ``findings(evidence(runner, sample)) -> list[Finding]``; ``app.speed_comparison.translator_gain()``.

@@ -30,6 +30,7 @@ Code map
 ``preferences_dialog.py``  what the person prefers
 ``error_dialog.py``        messages, errors, and what becomes of an uncaught exception
 ``close_question.py``      questions before something could be lost
+``language.py``            our translations for Qt
 ``guest_layout.py``        the layout for pasted text
 ``answer_book.py``         "Do not ask again"
 ``about.py``               About, and the list of keys

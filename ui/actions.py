@@ -94,7 +94,7 @@ def make_actions(window: QMainWindow) -> Actions:
         open=make(_tr("&Open a machine…"), "Ctrl+O", "open", _tr("Add a machine's folder to the library")),
         try_it=make(_tr("&Try it"), "", "try", _tr("Start a PC with the diagnostics diskette")),
         close_tab=make(_tr("&Close tab"), "Ctrl+W", "close"),
-        rename=make(_tr("Re&name…"), "F2", "rename"),
+        rename=make(_tr("Rena&me…"), "F2", "rename"),
         remove=make(_tr("&Remove from the library"), "", "", _tr("Forget the machine; its files stay")),
         delete=make(_tr("&Delete from disk…"), "", "delete", _tr("Delete the machine and its disks")),
         quit=make(_tr("&Quit"), "Ctrl+Q", "exit"),
@@ -109,8 +109,8 @@ def make_actions(window: QMainWindow) -> Actions:
         library=make(_tr("&Library"), "F9", "library", _tr("Show or hide the library"), True),
         performance=make(_tr("&Performance"), "Ctrl+Shift+P", "performance", _tr("Live figures of the machine"), True),
         all_machines=make(_tr("All &machines…"), "", "", _tr("What every machine takes of the host")),
-        why_slow=make(_tr("Why is this sl&ow?"), "", "question", _tr("What slows the machine down, and what helps")),
-        find=make(_tr("Find in the &library"), "Ctrl+F", "search"),
+        why_slow=make(_tr("Wh&y is this slow?"), "", "question", _tr("What slows the machine down, and what helps")),
+        find=make(_tr("Find in the li&brary"), "Ctrl+F", "search"),
         correct_aspect=make(_tr("Old modes in &4:3, as on a monitor of their time"), checkable=True),
         fit=make(_tr("As large as &fits"), checkable=True),
         unscaled=make(_tr("&Pixel for pixel"), checkable=True),
@@ -128,11 +128,11 @@ def make_actions(window: QMainWindow) -> Actions:
         ),
         power_off=make(_tr("Power &off"), "Ctrl+E", "power-off", _tr("Pull the plug")),
         grab=make(_tr("&Grab keyboard and mouse"), "Ctrl+G", "keyboard"),
-        ctrl_alt_delete=make(_tr("Send Ctrl+Alt+&Del"), "", "ctrl-alt-del"),
+        ctrl_alt_delete=make(_tr("Send Ctrl+&Alt+Del"), "", "ctrl-alt-del"),
         screenshot=make(_tr("&Capture the screen…"), "", "screenshot", _tr("Save the guest's screen")),
         record=make(_tr("&Film the screen…"), "", "recording", _tr("Film the guest's screen into a file"), True),
         settings=make(_tr("Se&ttings…"), "Ctrl+D", "settings", _tr("Change the machine's hardware")),
-        open_folder=make(_tr("Open its &folder"), "", "folder"),
+        open_folder=make(_tr("&Open its folder"), "", "folder"),
         next_tab=make(_tr("&Next tab"), "Ctrl+Tab"),
         previous_tab=make(_tr("&Previous tab"), "Ctrl+Shift+Tab"),
         home=make(_tr("&Home"), "", "home"),
@@ -250,7 +250,7 @@ def fill_toolbar(window: QMainWindow, actions: Actions) -> QToolBar:
         button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         if item in with_text:
             button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)  # type: ignore[attr-defined]
-    a.new.setIconText(f" {_tr('New')}")
-    a.start.setIconText(f" {_tr('Start')}")
+    a.new.setIconText(" " + _tr("New"))
+    a.start.setIconText(" " + _tr("Start"))
     window.addToolBar(bar)
     return bar

@@ -37,8 +37,8 @@ class PreferencesDialog(QDialog):
         self._preferences = preferences
         self.ask_all_again = False
         self.setWindowTitle(self.tr("Preferences"))
-        self.resize(720, 420)
-        self.setMinimumSize(640, 380)
+        self.resize(800, 460)
+        self.setMinimumSize(700, 420)
         self.list = QListWidget()
         theme.set_role(self.list, "pages")
         self.list.setFixedWidth(210)
@@ -82,6 +82,7 @@ class PreferencesDialog(QDialog):
     def store(self, preferences: Preferences) -> None:
         """Writes what was chosen into the preferences."""
         preferences.theme = self.theme.currentData()
+        preferences.language = self.language.currentData()
         preferences.show_figures = self.figures.isChecked()
         preferences.scaling = self.scaling.currentData()
         preferences.smooth_scaling = self.smooth.isChecked()
@@ -106,6 +107,12 @@ class PreferencesDialog(QDialog):
             self.tr("&Theme"),
             "theme",
             {"system": self.tr("As the system"), "light": self.tr("Light"), "dark": self.tr("Dark")},
+        )
+        self.language = self._choice(
+            self.tr("&Language"),
+            "language",
+            {"auto": self.tr("As the system"), "en": "English", "pt_BR": "Português (Brasil)"},
+            note(self.tr("Used from the next start on.")),
         )
         self.figures = self._tick(self.tr("Show live &figures beside the screen"), self._preferences.show_figures)
 
@@ -181,9 +188,7 @@ class PreferencesDialog(QDialog):
                 "power_off": self.tr("Powers the guests off"),
             },
         )
-        self.notifications = self._tick(
-            self.tr("&Tell when a guest stops while I am elsewhere"), self._preferences.notifications
-        )
+        self.notifications = self._tick(self.tr("&Tell when a guest stops"), self._preferences.notifications)
         self.ask_all = QPushButton(self.tr("&Ask everything again"))
         self.ask_all.setToolTip(self.tr("Forgets every “Do not ask again”"))
         self.ask_all.setAutoDefault(False)

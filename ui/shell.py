@@ -12,7 +12,7 @@ from app import places, preferences
 from app.library import Library
 from app.runner import Runner
 from engine.events import PowerState
-from ui import theme
+from ui import language, theme
 from ui.about import AboutDialog, KeysDialog
 from ui.background import soon
 from ui.console.release_keys import release_keys
@@ -33,6 +33,7 @@ class Shell:
     def __init__(self) -> None:
         self.application = make_application()
         self.preferences = preferences.load()
+        language.apply(self.application, self.preferences.language)
         theme.apply(self.application, self.preferences.theme)
         self.library = Library()
         self.window = MainWindow(self.library, self.preferences, places.settings_folder() / WINDOW_FILE)

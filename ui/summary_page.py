@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app import language
 from app.guest_presets import preset
 from app.lifecycle import Action
 from engine.events import PowerState
@@ -293,7 +294,7 @@ def _card() -> QFrame:
 
 
 def _guest_label(key: str) -> str:
-    return preset(key).label
+    return language.text(preset(key).label)
 
 
 def _shortened(path: Path) -> str:

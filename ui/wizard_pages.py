@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app import language
 from app.guest_presets import FAMILIES, guess_guest, of_family, preset
 from app.memory_check import memory_warning
 from app.new_vm import NewVmDraft
@@ -51,14 +52,14 @@ class GuestPage(WizardPage):
         self.list.setAccessibleName(self.tr("Guest systems"))
         self.list.setIconSize(QSize(20, 20))
         for family in FAMILIES:
-            head = QListWidgetItem(family)
+            head = QListWidgetItem(language.text(family))
             head.setFlags(Qt.ItemFlag.NoItemFlags)
             font = QFont(self.list.font())
             font.setWeight(QFont.Weight.DemiBold)
             head.setFont(font)
             self.list.addItem(head)
             for guest in of_family(family):
-                item = QListWidgetItem(theme.icon("machine"), guest.label)
+                item = QListWidgetItem(theme.icon("machine"), language.text(guest.label))
                 item.setData(_KEY, guest.key)
                 self.list.addItem(item)
         self.body.addWidget(self.list, 1)
@@ -85,7 +86,7 @@ class GuestPage(WizardPage):
     def _chosen(self) -> None:
         item = self.list.currentItem()
         key = item.data(_KEY) if item is not None else None
-        self._note.setText(preset(key).note if key else "")
+        self._note.setText(language.text(preset(key).note) if key else "")
         self.edited()
 
 
@@ -164,7 +165,9 @@ class WizardMemoryPage(WizardPage):
         self.field.megabytes = draft.memory_mb
         guest = preset(draft.guest)
         self._proposal.setText(
-            self.tr("Proposed for {guest}: {size}").format(guest=guest.label, size=memory_text(guest.memory_mb))
+            self.tr("Proposed for {guest}: {size}").format(
+                guest=language.text(guest.label), size=memory_text(guest.memory_mb)
+            )
         )
         self._warn()
 
@@ -294,7 +297,7 @@ class MediaPage(WizardPage):
         if found and found != draft.guest:
             self._guess.setText(
                 self.tr("By its label this is a CD of {system}; {chosen} was chosen as the guest.").format(
-                    system=preset(found).label, chosen=preset(draft.guest).label
+                    system=language.text(preset(found).label), chosen=language.text(preset(draft.guest).label)
                 )
             )
         else:
@@ -369,7 +372,7 @@ class FinishPage(WizardPage):
             disk = self.tr("new, {size}").format(size=memory_text(draft.disk_mb))
         for name, value in (
             (self.tr("Name"), draft.name),
-            (self.tr("Guest"), preset(draft.guest).label),
+            (self.tr("Guest"), language.text(preset(draft.guest).label)),
             (self.tr("Folder"), str(draft.folder_for(self.library))),
             (self.tr("Memory"), memory_text(draft.memory_mb)),
             (self.tr("Hard disk"), disk),

@@ -25,7 +25,6 @@ from ui.error_dialog import show_error
 from ui.performance.histories import Histories
 from ui.vm_session import VmSession
 
-_RANGES_S: Final = (60, 300, 600)
 _NAMED: Final = 6  # busiest devices that are listed
 _PLOT_HEIGHT: Final = 86
 
@@ -81,8 +80,12 @@ class MachineView(QWidget):
         row.setContentsMargins(12, 8, 8, 2)
         self.range = QComboBox()
         self.range.setAccessibleName(self.tr("Time shown"))
-        for seconds in _RANGES_S:
-            self.range.addItem(self.tr("Last %n minute(s)", "", seconds // 60), seconds)
+        for seconds, text in (
+            (60, self.tr("Last minute")),
+            (300, self.tr("Last 5 minutes")),
+            (600, self.tr("Last 10 minutes")),
+        ):
+            self.range.addItem(text, seconds)
         self.range.currentIndexChanged.connect(self.refresh)
         row.addWidget(self.range, 1)
         self.save_table = _small(self.tr("Save the figures as a table (CSV)…"), "notes")

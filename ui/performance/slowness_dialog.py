@@ -87,7 +87,8 @@ class SlownessDialog(QDialog):
         if page is not None:
             settings = QPushButton(self.tr("&Settings…"))
             settings.setAutoDefault(False)
-            settings.clicked.connect(lambda: (self.accept(), self.settings_wanted.emit(page)))
+            settings.clicked.connect(self.accept)
+            settings.clicked.connect(lambda: self.settings_wanted.emit(page))
             row.addWidget(settings)
         if row.count() > 1:
             column.addLayout(row)
