@@ -132,8 +132,8 @@ class Runner:
 
     # -- Power
 
-    def start(self) -> None:
-        """Switches the machine on. Raises ConfigError, MediumError, HostResourceError, MachineInUseError or
+    def start(self, paused: bool = False) -> None:
+        """Switches the machine on; ``paused``, it stands before its first instruction. Raises ConfigError, MediumError, HostResourceError, MachineInUseError or
         MachineError; then it is off and everything is given back."""
         with self._orders:
             self._wait_for_finisher()
@@ -157,7 +157,7 @@ class Runner:
                     self._on_event(Notice(_STALE))
                 if self.folder is not None and self._free_running:
                     self._control = ControlServer.open(self.folder.control_socket, self, self._log)
-                self._machine.power_on()
+                self._machine.power_on(paused)
             except BaseException as error:
                 self._log.error(f"The start failed: {error}")
                 if self._machine is not None:

@@ -176,6 +176,14 @@ class Interpreter(Vcpu):
     @staticmethod
     def can_use_windows() -> bool:
         """Whether translated code can reach guest memory in windows here."""
+    def set_debugger_stops(self, breakpoints: list[int], watchpoints: list[tuple[int, int, bool, bool]]) -> None:
+        """Where ``run`` ends with "debugger": before an instruction at a linear address (not the first of a run), after
+        an access to (linear, length, on reads, on writes). Between runs only."""
+    @property
+    def watch_hit(self) -> int | None:
+        """The watchpoint that ended the last run."""
+    def x87_registers(self) -> dict[str, int]:
+        """st0..st7 of 80 bits, fctrl, fstat, ftag, fiseg, fioff, foseg, fooff, fop."""
     def use_translator(self, heat: int = 20, windows: str = "auto") -> None:
         """From now on code that runs often is translated: blocks entered ``heat`` times, where that pays.
 

@@ -81,14 +81,18 @@ class Machine:
     def state(self) -> PowerState:
         return self._state
 
-    def power_on(self) -> None:
-        """Switches the PC on: every chip to its power-on state, then the firmware."""
+    def power_on(self, paused: bool = False) -> None:
+        """Switches the PC on: every chip to its power-on state, then the firmware. ``paused``: it stands before its
+        first instruction."""
         if self._closing:
             raise MachineError("This machine was closed; make a new one.")
         if self._state is not PowerState.OFF:
             raise MachineError(f"The machine is already {self._state.value}.")
         self.board.reset(ResetKind.POWER_ON)
-        self._set_state(PowerState.RUNNING)
+        if paused:
+            self._set_state(PowerState.PAUSED, "stands before its first instruction")
+        else:
+            self._set_state(PowerState.RUNNING)
         if self._free_running and self._thread is None:
             self._thread = threading.Thread(target=self._work, name=f"vm {self.config.name}", daemon=True)
             self._thread.start()
@@ -113,11 +117,11 @@ class Machine:
 
     def pause(self) -> None:
         if self._state is PowerState.RUNNING:
-            self._order(PowerState.PAUSED, "paused")
+            self._order(PowerState.PAUSED, "paused", since=PowerState.RUNNING)
 
     def resume(self) -> None:
         if self._state is PowerState.PAUSED:
-            self._order(PowerState.RUNNING, "resumed")
+            self._order(PowerState.RUNNING, "resumed", since=PowerState.PAUSED)
 
     def use_accelerator(self, accelerator: str) -> None:
         """Goes on with “translator” or “interpreter” (or “auto”), for as long as this machine lives; the guest sees no
@@ -155,10 +159,13 @@ class Machine:
     ) -> None:
         self.close()
 
-    def _order(self, state: PowerState, reason: str) -> None:
-        """Brings the machine to a power state; returns when it is there."""
+    def _order(self, state: PowerState, reason: str, since: PowerState | None = None) -> None:
+        """Brings the machine to a power state; returns when it is there. Nothing happens when it is no longer in the
+        state ``since``: another thread's order came first."""
 
         def change() -> None:
+            if since is not None and self._state is not since:
+                return
             self._set_state(state, reason)
             self.board.cpu.request_stop()
 
@@ -245,6 +252,8 @@ class Machine:
         if reason == "shutdown":
             self.emit(Notice("The guest's processor shut down (triple fault); the PC was reset."))
             self._reset_wanted = True
+        if reason == "debugger":
+            self._set_state(PowerState.PAUSED, "a breakpoint")
         if self._reset_wanted:
             self._reset_wanted = False
             if self._state is PowerState.RUNNING:

@@ -64,7 +64,8 @@ def test_engine_and_app_work_without_qt() -> None:
 
 
 @pytest.mark.parametrize(
-    "package", ["engine", "engine/devices", "engine/firmware", "engine/disks", "engine/console", "app", "ui"]
+    "package",
+    ["engine", "engine/devices", "engine/firmware", "engine/disks", "engine/console", "engine/debug", "app", "ui"],
 )
 def test_code_map_names_every_file(package: str) -> None:
     folder = ROOT / package

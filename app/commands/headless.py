@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from app.cli import DONE, FAILED, status_of
 from app.commands.actions import ActionFailed, Clock, Script, Step, trimmed
+from app.commands.debugging import Debugging
 from app.commands.film import filming
 from app.runner import Runner
 from engine.errors import BancadaError
@@ -36,6 +37,7 @@ class HeadlessRun:
         on_demand: bool = False,
         no_reboot: bool = False,
         film: Path | None = None,
+        debugging: Debugging | None = None,
     ) -> None:
         self._runner = runner
         self._steps = list(steps)
@@ -43,6 +45,7 @@ class HeadlessRun:
         self._on_demand = on_demand
         self._no_reboot = no_reboot
         self._film = film
+        self._debugging = debugging or Debugging()
         self._interrupted = False
         self._triple_fault = False
         self._status = DONE
@@ -63,11 +66,11 @@ class HeadlessRun:
 
     def _work(self) -> None:
         try:
-            self._runner.start()
+            self._runner.start(self._debugging.waits)
             script = Script(self._runner, self._steps, self._timeout, Clock(self._runner, self._on_demand))
             if self._interrupted:
                 self._runner.interrupt()
-            with filming(self._runner, self._film):
+            with self._debugging.of(self._runner), filming(self._runner, self._film):
                 if self._steps:
                     script.carry_out()
                 else:

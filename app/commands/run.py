@@ -12,6 +12,7 @@ from typing import Final
 
 from app.cli import DONE, FAILED, Command, Parser
 from app.commands.actions import ActionFailed, Clock, Script, add_actions, seconds
+from app.commands.debugging import Debugging
 from app.commands.film import filming
 from app.commands.headless import HeadlessRun, show_screen
 from app.commands.option_values import image_file, memory_mb
@@ -46,6 +47,9 @@ def run(parser: Parser, arguments: Sequence[str]) -> int:
     if warning:
         print(f"bancada: {warning}", file=sys.stderr)
     headless: bool = options.headless
+    if options.gdb_wait and options.gdb is None:
+        parser.error("--gdb-wait needs --gdb and a port.")
+    debugging = Debugging(options.gdb, options.gdb_wait)
     if not headless and (problem := display_problem()):
         print(f"bancada: {problem} The machine runs without a window; Ctrl-C ends it.", file=sys.stderr)
         headless = True
@@ -54,10 +58,14 @@ def run(parser: Parser, arguments: Sequence[str]) -> int:
         folder or config, config=config if folder is not None and is_changed else None, free_running=not on_demand
     )
     if headless:
+        if on_demand and options.gdb is not None:
+            parser.error("--gdb stops what runs in real time; it does not go with --headless --clock instructions.")
         if on_demand and options.record is not None:
             parser.error("--record films what happens in real time; it does not go with --clock instructions.")
-        return HeadlessRun(runner, options.steps, options.timeout, on_demand, options.no_reboot, options.record).run()
-    return _run_with_window(runner, options)
+        return HeadlessRun(
+            runner, options.steps, options.timeout, on_demand, options.no_reboot, options.record, debugging
+        ).run()
+    return _run_with_window(runner, options, debugging)
 
 
 COMMANDS = (Command("run", "Running a PC", "run a machine, or a PC made of options alone", run),)
@@ -97,6 +105,10 @@ def _add_options(parser: Parser) -> None:
         "--timeout", type=seconds, metavar="S", help="the run ends after so many seconds; status 1 when actions remain"
     )
     way.add_argument("--record", type=Path, metavar="FILE", help="film the screen into a .webm, .mp4 or .gif file")
+    way.add_argument(
+        "--gdb", metavar="[HOST:]PORT|unix:PATH", help="GDB can connect here: target remote localhost:PORT"
+    )
+    way.add_argument("--gdb-wait", action="store_true", help="stand before the first instruction until GDB goes on")
     way.add_argument("--no-reboot", action="store_true", help="a triple fault ends the run with status 1")
     add_actions(parser)
 
@@ -214,7 +226,7 @@ def _serial(text: str) -> SerialConfig:
 # -- With a window
 
 
-def _run_with_window(runner: Runner, options: argparse.Namespace) -> int:
+def _run_with_window(runner: Runner, options: argparse.Namespace, debugging: Debugging) -> int:
     """The script runs beside the window; the window stays open after it, until the run's time is over."""
     status = [DONE]
 
@@ -232,10 +244,10 @@ def _run_with_window(runner: Runner, options: argparse.Namespace) -> int:
             status[0] = FAILED
             print(f"bancada: {error}", file=sys.stderr)
 
-    runner.start()
+    runner.start(debugging.waits)
     beside = threading.Thread(target=script, name=f"script of {runner.name}", daemon=True)
     beside.start()
-    with filming(runner, options.record):
+    with debugging.of(runner), filming(runner, options.record):
         code = run_in_window(runner)
     beside.join(_SCRIPT_END_S)  # the machine is off: whatever the script waited for fails now
     return status[0] or code

@@ -145,7 +145,7 @@ class FakeMachine:
     def stats(self) -> dict[str, Any]:
         return {"instructions": self.guest_ns // 10, "guest_ns": self.guest_ns, "accelerator": "fake"}
 
-    def power_on(self) -> None:
+    def power_on(self, paused: bool = False) -> None:
         if self.state is not PowerState.OFF:
             raise MachineError("The machine is already on.")
         self.set_state(PowerState.RUNNING)

@@ -137,7 +137,7 @@ class FakeMachine:
 
     # -- Power
 
-    def power_on(self) -> None:
+    def power_on(self, paused: bool = False) -> None:
         self._go(PowerState.RUNNING, "")
         self.screen.fill(0, 400, (0x50, 0x30, 0x10))
 

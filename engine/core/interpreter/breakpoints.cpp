@@ -1,7 +1,11 @@
-// Breakpoints of the debug registers DR0-DR3 and DR7 (SDM vol. 3, 17.2 and 17.3).
+// Breakpoints of the debug registers DR0-DR3 and DR7 (SDM vol. 3, 17.2 and 17.3), and those of a debugger outside,
+// which the guest does not see.
 //
 // While any is enabled the run loop takes one instruction at a time. Pages with a data breakpoint have no TLB entry, so
 // that each access to them comes by here.
+#include <algorithm>
+#include <utility>
+
 #include "interpreter.h"
 
 namespace bancada {
@@ -37,7 +41,20 @@ void Interpreter::debug_registers_changed() {
     uint32_t& kind = condition_of(state_.dr[7], i) == ON_EXECUTION ? code_breakpoints_ : data_breakpoints_;
     kind |= 1u << i;
   }
+  if (!debugger_breakpoints_.empty()) code_breakpoints_ |= OF_DEBUGGER;
+  if (!watchpoints_.empty()) data_breakpoints_ |= OF_DEBUGGER;
   if (before | data_breakpoints_) flush_tlb(false);
+}
+
+void Interpreter::set_debugger_stops(std::vector<uint32_t> breakpoints, std::vector<Watchpoint> watchpoints) {
+  std::sort(breakpoints.begin(), breakpoints.end());
+  debugger_breakpoints_ = std::move(breakpoints);
+  watchpoints_ = std::move(watchpoints);
+  debug_registers_changed();
+}
+
+bool Interpreter::is_debugger_breakpoint(uint32_t linear) const {
+  return std::binary_search(debugger_breakpoints_.begin(), debugger_breakpoints_.end(), linear);
 }
 
 uint32_t Interpreter::instruction_breakpoints(uint32_t linear) const {
@@ -52,7 +69,10 @@ bool Interpreter::is_watched(uint32_t linear) const {
   for (unsigned i = 0; i < 4; ++i) {
     if (((data_breakpoints_ >> i) & 1) && ((state_.dr[i] ^ linear) & PAGE_MASK) == 0) return true;
   }
-  return false;
+  return std::any_of(watchpoints_.begin(), watchpoints_.end(), [linear](const Watchpoint& watch) {
+    const uint32_t page = linear & PAGE_MASK;
+    return page - (watch.linear & PAGE_MASK) <= (watch.linear & ~PAGE_MASK) + watch.length - 1;
+  });
 }
 
 void Interpreter::note_data_access(uint32_t linear, uint32_t size, Access access) {
@@ -61,6 +81,10 @@ void Interpreter::note_data_access(uint32_t linear, uint32_t size, Access access
     const Condition condition = condition_of(state_.dr[7], i);
     const bool asked = condition == ON_ACCESS || (condition == ON_WRITE && access == Access::write);
     if (asked && overlaps(state_, i, linear, size)) pending_debug_ |= 1u << i;
+  }
+  for (const Watchpoint& watch : watchpoints_) {
+    const bool asked = access == Access::write ? watch.writes : watch.reads;
+    if (asked && (linear - watch.linear < watch.length || watch.linear - linear < size)) watch_hit_ = watch.linear;
   }
 }
 

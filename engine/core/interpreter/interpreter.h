@@ -23,6 +23,7 @@
 #include <csetjmp>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "../bus.h"
@@ -71,6 +72,17 @@ class Interpreter final : public Vcpu, private MemoryObserver {
   uint64_t retired() const override;
   bool read_linear(uint32_t linear, void* to, uint32_t length) override;
   bool write_linear(uint32_t linear, const void* from, uint32_t length) override;
+
+  // Where run() ends with ExitReason::debugger: before an instruction at one of these linear addresses (not the first
+  // one of a run), after an access to a range of linear memory. While there are any, instructions are taken one at a
+  // time. Between runs only.
+  struct Watchpoint {
+    uint32_t linear, length;
+    bool reads, writes;
+  };
+  void set_debugger_stops(std::vector<uint32_t> breakpoints, std::vector<Watchpoint> watchpoints);
+  // The watchpoint that ended the last run.
+  const std::optional<uint32_t>& watch_hit() const { return watch_hit_; }
 
   // From now on code that runs often is translated: blocks entered `heat` times. Between runs only. Throws
   // HostMemoryError.
@@ -172,7 +184,8 @@ class Interpreter final : public Vcpu, private MemoryObserver {
   // Called after DR0-DR3 or DR7 changed: breakpoints are checked in slow paths only (breakpoints.cpp).
   void debug_registers_changed();
   uint32_t instruction_breakpoints(uint32_t linear) const;  // DR6 bits of those at this address
-  bool is_watched(uint32_t linear) const;                   // the page has a data breakpoint: no TLB entry
+  bool is_debugger_breakpoint(uint32_t linear) const;
+  bool is_watched(uint32_t linear) const;  // the page has a data breakpoint: no TLB entry
   void note_data_access(uint32_t linear, uint32_t size, Access access);
   void note_port_access(uint16_t port, uint32_t size);
   // flush_tlb() and flush_tlb_page() must call it: fetches look linear addresses up anew (run_loop.cpp).
@@ -293,6 +306,8 @@ class Interpreter final : public Vcpu, private MemoryObserver {
   bool ferr_ = false;              // x87.cpp: FERR# is active
   uint32_t code_breakpoints_ = 0;  // bit i: DR7 has instruction breakpoint i enabled
   uint32_t data_breakpoints_ = 0;  // bit i: DR7 has data (or I/O) breakpoint i enabled
+  // Of both: a debugger has such.
+  static constexpr uint32_t OF_DEBUGGER = 1u << 31;
 
  private:
   void code_changed(uint32_t physical, uint32_t length) override;
@@ -314,7 +329,10 @@ class Interpreter final : public Vcpu, private MemoryObserver {
   // Alive while run() or run_for() is: caches are in use.
   class Running {
    public:
-    explicit Running(Interpreter& cpu) : cpu_(cpu) { cpu.running_ = true; }
+    explicit Running(Interpreter& cpu) : cpu_(cpu) {
+      cpu.running_ = cpu.passes_breakpoint_ = true;
+      cpu.watch_hit_.reset();
+    }
     ~Running();
     Running(const Running&) = delete;
     Running& operator=(const Running&) = delete;
@@ -323,6 +341,10 @@ class Interpreter final : public Vcpu, private MemoryObserver {
     Interpreter& cpu_;
   };
   bool running_ = false, release_wanted_ = false, host_faulted_ = false;
+  std::vector<uint32_t> debugger_breakpoints_;  // sorted
+  std::vector<Watchpoint> watchpoints_;
+  std::optional<uint32_t> watch_hit_;
+  bool passes_breakpoint_ = false;  // the first instruction of a run
   Op idle_{};
   Op piece_[40];                 // a copy of part of a block, or an instruction that crosses a page
   uint32_t map_generation_ = 0;  // of the physical memory

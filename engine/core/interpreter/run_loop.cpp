@@ -2,6 +2,7 @@
 #include <chrono>
 #include <cstdio>
 #include <stdexcept>
+#include <utility>
 
 #include "../bus.h"
 #include "../clock.h"
@@ -247,6 +248,7 @@ ExitReason Interpreter::loop(uint64_t stop_at) {
       shutdown_ = false;
       return ExitReason::shutdown;
     }
+    if (watch_hit_) return ExitReason::debugger;
     if (attention_.load(std::memory_order_relaxed) && attention_.exchange(false)) {
       if (kicked_.exchange(false) && wires.on_kick) wires.on_kick();
       if (stop_.exchange(false)) return ExitReason::stop_requested;
@@ -300,7 +302,12 @@ ExitReason Interpreter::loop(uint64_t stop_at) {
     limit_ = std::min(stop_at, clock_check_at_);
     if ((code_breakpoints_ | data_breakpoints_) != 0) {
       limit_ = retired_base_ + 1;
-      const uint32_t hits = instruction_breakpoints(state_.seg[CS].base + state_.eip);
+      const uint32_t linear = state_.seg[CS].base + state_.eip;
+      if (!std::exchange(passes_breakpoint_, false) && is_debugger_breakpoint(linear)) {
+        state_.interrupt_shadow = shadow;
+        return ExitReason::debugger;
+      }
+      const uint32_t hits = instruction_breakpoints(linear);
       if (hits != 0 && !shadow && !(state_.eflags & FLAG_RF)) {
         state_.dr[6] |= hits;
         fault(VECTOR_DB);
