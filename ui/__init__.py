@@ -20,6 +20,7 @@ Code map
 ``summary_page.py``        a machine at rest
 ``device_list.py``         a configuration -> the devices people see
 ``status_lights.py``       a light a device, with its menu
+``inspector/``             a machine's insides while it stands
 ``performance/``           live figures, and why a machine is slow
 ``full_screen.py``         full screen in and out; ``console_only.py`` the console without furniture
 ``fit_window.py``          the window as large as the guest's screen

@@ -38,6 +38,7 @@ class Actions:
     performance: QAction
     all_machines: QAction
     why_slow: QAction
+    inspector: QAction
     find: QAction
     correct_aspect: QAction
     fit: QAction
@@ -110,6 +111,7 @@ def make_actions(window: QMainWindow) -> Actions:
         performance=make(_tr("&Performance"), "Ctrl+Shift+P", "performance", _tr("Live figures of the machine"), True),
         all_machines=make(_tr("All &machines…"), "", "", _tr("What every machine takes of the host")),
         why_slow=make(_tr("Wh&y is this slow?"), "", "question", _tr("What slows the machine down, and what helps")),
+        inspector=make(_tr("I&nspector"), "Ctrl+Shift+I", "processor", _tr("Code, registers, memory and devices")),
         find=make(_tr("Find in the li&brary"), "Ctrl+F", "search"),
         correct_aspect=make(_tr("Old modes in &4:3, as on a monitor of their time"), checkable=True),
         fit=make(_tr("As large as &fits"), checkable=True),
@@ -219,6 +221,8 @@ def fill_menus(window: QMainWindow, actions: Actions, removable: QMenu) -> QMenu
         a.ctrl_alt_delete,
         a.screenshot,
         a.record,
+        None,
+        a.inspector,
         None,
         a.open_folder,
         a.settings,

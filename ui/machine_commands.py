@@ -7,6 +7,7 @@ import functools
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QStandardPaths, Qt, QUrl
 from PySide6.QtGui import QCloseEvent, QCursor, QDesktopServices, QGuiApplication
@@ -34,6 +35,9 @@ from ui.setup_key import SetupKey
 from ui.vm_session import VmSession
 from ui.vm_tab import VmTab
 
+if TYPE_CHECKING:
+    from ui.inspector.window import InspectorWindow
+
 _MOST_PASTED = 20_000  # characters; a slip with the clipboard should not type for hours
 
 
@@ -45,6 +49,7 @@ class MachineCommands(QObject):
         self._quitting = False
         self._leaving = False
         self._all_machines: AllMachines | None = None
+        self._inspectors: dict[VmSession, InspectorWindow] = {}
         self.hide_window: Callable[[], None] | None = None  # how the application goes on without a window
         actions = window.actions_
         for action, slot in (
@@ -62,6 +67,7 @@ class MachineCommands(QObject):
             (actions.open_folder, self.open_folder),
             (actions.all_machines, self.all_machines),
             (actions.why_slow, self.why_slow),
+            (actions.inspector, self.inspect),
             (actions.close_tab, lambda: self.close_tab(window.tab)),
         ):
             action.triggered.connect(slot)
@@ -107,6 +113,7 @@ class MachineCommands(QObject):
             action.setEnabled(can(Action.SEND_KEYS))
         actions.screenshot.setEnabled(on)
         actions.why_slow.setEnabled(on)
+        actions.inspector.setEnabled(on)
         actions.fit_window.setEnabled(on and tab is not None and tab.shows_console)
         actions.console_view.setChecked(tab is not None and tab.shows_console)
         actions.performance.setEnabled(tab is not None)
@@ -454,6 +461,18 @@ class MachineCommands(QObject):
         dialog.accelerator_wanted.connect(session.use_accelerator)
         dialog.exec()
         dialog.deleteLater()
+
+    def inspect(self) -> None:
+        """Opens the machine's Inspector; there is one for each."""
+        session = self.window.session
+        if session is None or not session.is_on:
+            return
+        from ui.inspector.window import InspectorWindow  # brings the engine, which the window comes without
+
+        if session not in self._inspectors:
+            self._inspectors[session] = InspectorWindow(session, self.window)
+        self._inspectors[session].show()
+        self._inspectors[session].raise_()
 
     # -- Settings --------------------------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ While there are breakpoints or watchpoints the machine takes one instruction at 
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from engine.machine import Machine
 
 _PAGE: Final = 4096
+_LONGEST_HALT_S: Final = 0.5  # of the host's time
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,7 @@ class Debugger:
         self._cpu = machine.board.cpu
         self._breakpoints: set[int] = set()  # linear addresses
         self._watchpoints: set[Watchpoint] = set()
+        self._until: int | None = None  # where ``run_to`` is going
 
     # -- Running
 
@@ -53,10 +56,41 @@ class Debugger:
 
     def step(self) -> None:
         """Carries out one instruction, or one repetition of a string instruction; an interrupt that is due comes first.
-        Raises MachineError for a machine that runs or is off."""
+        A processor that is halted waits a while for one. Raises MachineError for a machine that runs or is off."""
         if self.machine.state is not PowerState.PAUSED:
             raise MachineError("Only a machine that is paused can be stepped. Stop it first.")
-        self.machine.call(lambda: self._cpu.run_for(1))
+        self.machine.call(self._step_one)
+
+    def _step_one(self) -> None:
+        if not self._cpu.registers()["halted"]:
+            self._cpu.run_for(1)
+            return
+        clock = self.machine.board.clock
+        enough = threading.Timer(_LONGEST_HALT_S, self._cpu.request_stop)
+        clock.resume()  # time has to go by for an interrupt to come
+        enough.start()
+        try:
+            self._cpu.run_for(1)
+        finally:
+            enough.cancel()
+            clock.pause()
+
+    def run_to(self, linear: int) -> None:
+        """Runs on to an address, once, unless something else stops it before."""
+        self._until = linear & 0xFFFFFFFF
+        self._change(lambda: None)
+        self.go()
+
+    def stopped(self) -> None:
+        """To be called when the machine stands: what ``run_to`` waited for is over."""
+        if self._until is not None:
+            self._until = None
+            self._change(lambda: None)
+
+    @property
+    def breakpoints(self) -> list[int]:
+        """Linear addresses, sorted."""
+        return sorted(self._breakpoints)
 
     @property
     def watch_hit(self) -> int | None:
@@ -81,6 +115,7 @@ class Debugger:
         """Nothing stops it any more, and it has its full speed again."""
 
         def forget() -> None:
+            self._until = None
             self._breakpoints.clear()
             self._watchpoints.clear()
 
@@ -90,7 +125,8 @@ class Debugger:
         def work() -> None:
             change()
             watched = [(item.linear, item.length, item.reads, item.writes) for item in self._watchpoints]
-            self._cpu.set_debugger_stops(sorted(self._breakpoints), watched)
+            until = set() if self._until is None else {self._until}
+            self._cpu.set_debugger_stops(sorted(self._breakpoints | until), watched)
 
         self.machine.call(work)
 

@@ -71,6 +71,22 @@ def test_a_step_is_one_instruction(bench: Bench, debugger: Debugger) -> None:
     assert debugger.registers()["eax"] == before + 1
 
 
+@pytest.mark.parametrize("interrupts", [False, True])
+def test_a_halted_processor_is_stepped_into_its_next_interrupt_or_stays(
+    bench: Bench, debugger: Debugger, interrupts: bool
+) -> None:
+    run_to(bench, debugger, INC)
+    code = b"\xfb\xf4" if interrupts else b"\xfa\xf4"  # STI or CLI, HLT
+    debugger.write(INC, code)
+    debugger.step()
+    debugger.step()
+    assert debugger.registers()["halted"]
+    debugger.step()
+    registers = debugger.registers()
+    assert bool(registers["halted"]) is not interrupts
+    assert (registers["eip"] == INC + 2) is not interrupts
+
+
 def test_only_a_machine_that_stands_is_stepped(bench: Bench, debugger: Debugger) -> None:
     debugger.go()
     with pytest.raises(MachineError, match="Stop it first"):
