@@ -61,6 +61,7 @@ class Actions:
     previous_tab: QAction
     home: QAction
     keys: QAction
+    report: QAction
     about: QAction
 
     def all(self) -> list[QAction]:
@@ -139,6 +140,7 @@ def make_actions(window: QMainWindow) -> Actions:
         previous_tab=make(_tr("&Previous tab"), "Ctrl+Shift+Tab"),
         home=make(_tr("&Home"), "", "home"),
         keys=make(_tr("&Keys"), "F1", "keyboard"),
+        report=make(_tr("Report a &problem…"), "", "", _tr("Settings, logs and host facts in one file")),
         about=make(_tr("&About Bancada"), "", "information"),
     )
     group = QActionGroup(window)
@@ -228,7 +230,7 @@ def fill_menus(window: QMainWindow, actions: Actions, removable: QMenu) -> QMenu
         a.settings,
     )
     tabs = bar.addMenu(_tr("&Tabs"))
-    add(bar.addMenu(_tr("&Help")), a.keys, a.about)
+    add(bar.addMenu(_tr("&Help")), a.keys, a.report, None, a.about)
     return tabs
 
 

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QApplication
 
 from app import places, preferences
 from app.library import Library
+from app.problem_report import collect
 from app.runner import Runner
 from engine.events import PowerState
 from ui import language, theme
@@ -21,6 +22,7 @@ from ui.library_commands import LibraryCommands
 from ui.machine_commands import MachineCommands
 from ui.main_window import MainWindow
 from ui.preferences_dialog import PreferencesDialog
+from ui.problem_report_dialog import ProblemReportDialog
 from ui.recording_commands import RecordingCommands
 from ui.tray import Tray
 
@@ -47,6 +49,7 @@ class Shell:
         actions = self.window.actions_
         actions.preferences.triggered.connect(self.edit_preferences)
         actions.about.triggered.connect(lambda: AboutDialog(self.window).open())
+        actions.report.triggered.connect(self.report_problem)
         actions.keys.triggered.connect(self.show_keys)
         actions.quit.triggered.connect(self.window.close)
         self.application.styleHints().colorSchemeChanged.connect(self._apply_theme)
@@ -94,6 +97,15 @@ class Shell:
 
     def show_keys(self) -> None:
         KeysDialog(release_keys(self.preferences.release_keys).label, self.window).open()
+
+    def report_problem(self) -> None:
+        """On the machine that is shown; on the program where none is."""
+        session = self.window.session
+        parts = collect(session.folder, session.runner) if session is not None else collect()
+        dialog = ProblemReportDialog(parts, self.window)
+        if dialog.exec() and dialog.file is not None:
+            self.window.say(self.window.tr("Saved: {file}").format(file=dialog.file))
+        dialog.deleteLater()
 
     def edit_preferences(self) -> None:
         dialog = PreferencesDialog(self.preferences, self.library.folder, self.window)

@@ -54,7 +54,8 @@ class CodeView(QTableWidget):
         """Breakpoints changed, the code did not."""
         self._breakpoints = debugger.breakpoints
         for row in range(self.rowCount()):
-            self.item(row, 0).setText(self._mark(row))
+            if (mark := self.item(row, 0)) is not None:
+                mark.setText(self._mark(row))
 
     def _mark(self, row: int) -> str:
         is_breakpoint = self._linear_of(row) in self._breakpoints
