@@ -88,6 +88,7 @@ Every error for a person is an ``engine.errors.BancadaError``; ``str(error)`` is
 ``app.language``: ``use(chosen(preference))``, then ``text(message)`` answers in that language.
 ``app.recording``: ``Recorder(screen, file, ended)`` films until ``.stop()``; ``.seconds``; RecordingError.
 ``app.problem_report``: ``collect(folder, runner) -> list[Part]``, ``write(file, parts)``; ReportError.
+``app.command_reference``: ``reference(command)``: its options, for completion and the manual page.
 ``app.figures``: ``History(stats)`` ``.look() .window(seconds) .last .csv()``: a ``Sample`` every half second.
 ``app.slowness``: ``findings(evidence(runner, sample)) -> list[Finding]``; ``app.speed_comparison.translator_gain()``.
 

@@ -71,9 +71,9 @@ class Command:
 
 def commands() -> dict[str, Command]:
     """All verbs, in the order of the help."""
-    from app.commands import control, machines, report, run, window
+    from app.commands import control, machines, reference, report, run, window
 
-    groups = (run.COMMANDS, machines.COMMANDS, control.COMMANDS, report.COMMANDS, window.COMMANDS)
+    groups = (run.COMMANDS, machines.COMMANDS, control.COMMANDS, report.COMMANDS, reference.COMMANDS, window.COMMANDS)
     return {command.name: command for group in groups for command in group}
 
 

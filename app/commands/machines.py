@@ -34,8 +34,13 @@ _FALSE: Final = ("false", "no", "off", "0")
 
 def list_machines(parser: Parser, arguments: Sequence[str]) -> int:
     parser.add_argument("--json", action="store_true", help="for programs: a list of objects")
+    parser.add_argument("--names", action="store_true", help="their names alone, one a line")
     options = parser.parse(arguments)
     entries = Library().entries()
+    if options.names:
+        for entry in entries:
+            print(entry.name)
+        return DONE
     rows = [summary(entry) for entry in entries]
     if options.json:
         print(json.dumps(rows, indent=2, ensure_ascii=False))
