@@ -8,6 +8,7 @@ storage can be listed.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import errno
 import fcntl
 import json
@@ -47,6 +48,7 @@ class LibraryEntry:
     guest: str = "other"
     problem: str = ""
     settings: VmSettings | None = None
+    is_favourite: bool = False
     is_copy: bool = False  # another machine of the list has the same id: the folder was copied
     folder: VmFolder = field(default_factory=lambda: VmFolder(Path()), repr=False, compare=False)
 
@@ -55,6 +57,7 @@ class LibraryEntry:
 class _Index:
     folders: list[str] = field(default_factory=list)  # from elsewhere
     hidden: list[str] = field(default_factory=list)  # names in the library's folder that were taken off the list
+    favourites: list[str] = field(default_factory=list)  # ids
 
 
 class Library:
@@ -67,7 +70,7 @@ class Library:
     # -- Looking
 
     def entries(self) -> list[LibraryEntry]:
-        """All machines, sorted by name. Never raises because of one of them."""
+        """All machines, favourites first, sorted by name. Never raises because of one of them."""
         index = self._read_index()
         paths = [path for path in self._inside() if path.name not in index.hidden]
         paths += [Path(text) for text in index.folders if not self._is_inside(Path(text))]
@@ -77,10 +80,10 @@ class Library:
         for path in sorted(dict.fromkeys(paths), key=_age):
             entry = self._entry(path)
             if entry.id and entry.id in ids:
-                entry = _as_copy(entry)
+                entry = dataclasses.replace(entry, is_copy=True)
             ids.add(entry.id)
-            entries.append(entry)
-        return sorted(entries, key=lambda entry: (_natural(entry.name), str(entry.path)))
+            entries.append(dataclasses.replace(entry, is_favourite=entry.id in index.favourites))
+        return sorted(entries, key=lambda entry: (not entry.is_favourite, _natural(entry.name), str(entry.path)))
 
     def find(self, key: str) -> LibraryEntry:
         """A machine by name (case does not matter), id or its beginning (8 characters at least), folder or
@@ -160,6 +163,21 @@ class Library:
                 index.hidden.append(entry.path.name)
 
         self._change_index(change)
+
+    def set_favourite(self, entry: LibraryEntry, wanted: bool) -> None:
+        """Favourites stand at the top of the list; they are known by their id. Raises LibraryError."""
+
+        def change(index: _Index) -> None:
+            others = [identity for identity in index.favourites if identity != entry.id]
+            index.favourites = [*others, entry.id] if wanted else others
+
+        if entry.id:
+            self._change_index(change)
+
+    def left_running(self) -> list[tuple[LibraryEntry, int]]:
+        """The machines that were not switched off in order, with the number of the process that left them."""
+        found = ((entry, entry.folder.left_by()) for entry in self.entries())
+        return [(entry, holder.pid) for entry, holder in found if holder is not None]
 
     def delete(self, entry: LibraryEntry) -> None:
         """Erases a machine's folder with everything in it. Images elsewhere stay.
@@ -248,7 +266,7 @@ class Library:
     def _read_index(self) -> _Index:
         try:
             content = json.loads(self._index_file.read_bytes())
-            return _Index(_texts(content["folders"]), _texts(content["hidden"]))
+            return _Index(_texts(content["folders"]), _texts(content["hidden"]), _texts(content.get("favourites", [])))
         except FileNotFoundError:
             return _Index()
         except (OSError, ValueError, TypeError, KeyError) as error:
@@ -261,7 +279,7 @@ class Library:
             with self._index_lock():
                 index = self._read_index()
                 change(index)
-                content = {"format": _FORMAT, "folders": index.folders, "hidden": index.hidden}
+                content = {"format": _FORMAT, **dataclasses.asdict(index)}
                 write_atomically(self._index_file, json.dumps(content, indent=2, ensure_ascii=False).encode() + b"\n")
         except OSError as error:
             raise LibraryError(_cannot(self._index_file, "the library could not be changed", error)) from error
@@ -291,12 +309,6 @@ def _forget(index: _Index, path: Path) -> None:
 
 def _texts(value: Any) -> list[str]:
     return [item for item in value if isinstance(item, str)]
-
-
-def _as_copy(entry: LibraryEntry) -> LibraryEntry:
-    return LibraryEntry(
-        entry.path, entry.name, entry.id, entry.guest, entry.problem, entry.settings, True, folder=entry.folder
-    )
 
 
 def _with_new_addresses(machine: MachineConfig) -> MachineConfig:

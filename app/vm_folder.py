@@ -200,6 +200,20 @@ class VmFolder:
             os.close(handle)
         return None
 
+    def left_by(self) -> Holder | None:
+        """Who ran the machine last and did not switch it off in order; None when all is well, or it runs now."""
+        try:
+            handle = os.open(self.lock_file, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            return None
+        try:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            return _read_holder(handle)
+        except OSError:
+            return None
+        finally:
+            os.close(handle)
+
     def _label(self) -> str:
         try:
             return self.settings.name

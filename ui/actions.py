@@ -24,6 +24,7 @@ class Actions:
     open: QAction
     try_it: QAction
     close_tab: QAction
+    favourite: QAction
     rename: QAction
     remove: QAction
     delete: QAction
@@ -53,6 +54,7 @@ class Actions:
     power_off: QAction
     grab: QAction
     ctrl_alt_delete: QAction
+    copy_text: QAction
     screenshot: QAction
     record: QAction
     settings: QAction
@@ -96,6 +98,7 @@ def make_actions(window: QMainWindow) -> Actions:
         open=make(_tr("&Open a machine…"), "Ctrl+O", "open", _tr("Add a machine's folder to the library")),
         try_it=make(_tr("&Try it"), "", "try", _tr("Start a PC with the diagnostics diskette")),
         close_tab=make(_tr("&Close tab"), "Ctrl+W", "close"),
+        favourite=make(_tr("Fa&vourite"), "", "", _tr("Stands at the top of the library"), True),
         rename=make(_tr("Rena&me…"), "F2", "rename"),
         remove=make(_tr("&Remove from the library"), "", "", _tr("Forget the machine; its files stay")),
         delete=make(_tr("&Delete from disk…"), "", "delete", _tr("Delete the machine and its disks")),
@@ -132,6 +135,12 @@ def make_actions(window: QMainWindow) -> Actions:
         power_off=make(_tr("Power &off"), "Ctrl+E", "power-off", _tr("Pull the plug")),
         grab=make(_tr("&Grab keyboard and mouse"), "Ctrl+G", "keyboard"),
         ctrl_alt_delete=make(_tr("Send Ctrl+&Alt+Del"), "", "ctrl-alt-del"),
+        copy_text=make(
+            _tr("Cop&y the screen's text"),
+            "Ctrl+Shift+C",
+            "notes",
+            _tr("The text that the guest shows, to the clipboard"),
+        ),
         screenshot=make(_tr("&Capture the screen…"), "", "screenshot", _tr("Save the guest's screen")),
         record=make(_tr("&Film the screen…"), "", "recording", _tr("Film the guest's screen into a file"), True),
         settings=make(_tr("Se&ttings…"), "Ctrl+D", "settings", _tr("Change the machine's hardware")),
@@ -189,8 +198,8 @@ def fill_menus(window: QMainWindow, actions: Actions, removable: QMenu) -> QMenu
 
     a = actions
     file = bar.addMenu(_tr("&File"))
-    add(file, a.new, a.open, a.try_it, None, a.close_tab, None, a.rename, a.remove, a.delete, None, a.quit)
-    add(bar.addMenu(_tr("&Edit")), a.paste, None, a.preferences)
+    add(file, a.new, a.open, a.try_it, None, a.close_tab, None, a.favourite, a.rename, a.remove, a.delete, None, a.quit)
+    add(bar.addMenu(_tr("&Edit")), a.paste, a.copy_text, None, a.preferences)
     view = bar.addMenu(_tr("&View"))
     scaling = QMenu(_tr("&Scaling"), view)
     theme.set_icon(scaling, "scaling")

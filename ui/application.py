@@ -40,6 +40,7 @@ def main(show: Path | None = None) -> int:
     if shell.preferences.problems:
         problems = "\n".join(str(problem) for problem in shell.preferences.problems)
         show_message(window, window.tr("Some preferences could not be used"), problems, "warning")
+    shell.library_commands.tell_left_running()
     return shell.run()
 
 

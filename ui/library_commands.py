@@ -32,6 +32,7 @@ class LibraryCommands(QObject):
             (actions.new, self.new),
             (actions.open, self.open),
             (actions.try_it, self.try_it),
+            (actions.favourite, self.favourite),
             (actions.rename, self.rename),
             (actions.remove, self.remove),
             (actions.delete, self.delete),
@@ -56,6 +57,8 @@ class LibraryCommands(QObject):
         session = self.window.sessions.find(entry.path) if entry is not None else None
         off = entry is not None and (session is None or (session.state is PowerState.OFF and not session.busy))
         actions = self.window.actions_
+        actions.favourite.setEnabled(entry is not None and bool(entry.id))
+        actions.favourite.setChecked(entry is not None and entry.is_favourite)
         actions.rename.setEnabled(off and entry is not None and not entry.problem)
         actions.remove.setEnabled(off)
         actions.delete.setEnabled(off)
@@ -166,12 +169,44 @@ class LibraryCommands(QObject):
                 else:
                     menu.addAction(action)
             menu.addSeparator()
-        for action in (actions.rename, actions.open_folder, actions.remove, actions.delete):
+        for action in (actions.favourite, actions.rename, actions.open_folder, actions.remove, actions.delete):
             menu.addAction(action)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         menu.popup(where)
 
     # -- Changing and going ----------------------------------------------------------------------------------
+
+    def favourite(self) -> None:
+        entry = self.current()
+        if entry is not None:
+            wanted = not entry.is_favourite
+            headline = self.tr("The favourites could not be changed")
+            self._do(lambda: self.window.library.set_favourite(entry, wanted), headline)
+            self.update()
+
+    def tell_left_running(self) -> None:
+        """After a start: which machines the last run of the program left without switching them off. Each is told
+        once."""
+        store = self.window.store
+        left = [
+            (entry, pid)
+            for entry, pid in self.window.library.left_running()
+            if str(store.value(f"machines/{entry.id}/left_by", "")) != str(pid)
+        ]
+        for entry, pid in left:
+            store.setValue(f"machines/{entry.id}/left_by", str(pid))
+        if left:
+            names = "\n".join(f"  •  {entry.name}" for entry, _ in left)
+            show_message(
+                self.window,
+                self.tr("Some machines were not switched off in order"),
+                self.tr(
+                    "Bancada or this computer stopped while they ran. What their systems had written to their disks is "
+                    "there; at the next start they may want to check them:"
+                )
+                + f"\n\n{names}",
+                "warning",
+            )
 
     def rename(self) -> None:
         entry = self.current()

@@ -79,7 +79,8 @@ class LibraryModel(QAbstractListModel):
         session = self._sessions.find(entry.path)
         if session is not None and session.order:
             return session.order
-        return state_text(self._state(entry))
+        state = state_text(self._state(entry))
+        return self.tr("★ {state}").format(state=state) if entry.is_favourite else state
 
     def _session_changed(self, session: VmSession) -> None:
         if session.folder is None:

@@ -62,6 +62,7 @@ class MachineCommands(QObject):
             (actions.grab, self.grab),
             (actions.ctrl_alt_delete, self.send_ctrl_alt_delete),
             (actions.paste, self.paste),
+            (actions.copy_text, self.copy_text),
             (actions.screenshot, self.screenshot),
             (actions.settings, lambda: self.settings("")),
             (actions.open_folder, self.open_folder),
@@ -112,6 +113,7 @@ class MachineCommands(QObject):
         for action in (actions.ctrl_alt_delete, actions.paste):
             action.setEnabled(can(Action.SEND_KEYS))
         actions.screenshot.setEnabled(on)
+        actions.copy_text.setEnabled(on)
         actions.why_slow.setEnabled(on)
         actions.inspector.setEnabled(on)
         actions.fit_window.setEnabled(on and tab is not None and tab.shows_console)
@@ -355,6 +357,19 @@ class MachineCommands(QObject):
         if left_out:
             some = " ".join(dict.fromkeys(left_out[:20]))
             self.window.say(self.tr("Left out, the guest's keyboard has no keys for them: {some}").format(some=some))
+
+    def copy_text(self) -> None:
+        """The guest's text for other programs, and for screen readers."""
+        session = self.window.session
+        if session is None or not session.is_on:
+            return
+        lines = [line.rstrip() for line in session.runner.screen_text().splitlines()]
+        text = "\n".join(lines).strip("\n")
+        if not text:
+            self.window.say(self.tr("The screen shows no text that can be read."))
+            return
+        QGuiApplication.clipboard().setText(text)
+        self.window.say(self.tr("The screen's text is in the clipboard."))
 
     def screenshot(self) -> None:
         tab = self.window.tab

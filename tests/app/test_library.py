@@ -252,3 +252,24 @@ def test_numbers_go_on_from_the_name() -> None:
     assert free_name("DOS 2", ["DOS", "DOS 2", "DOS 3"]) == "DOS 4"
     assert free_name("Windows 98", ["Windows 98"]) == "Windows 98 2"
     assert free_name("E\u0301", ["É"]) == "E\u0301 2"
+
+
+def test_favourites_stand_first_and_are_known_by_their_id(library: Library, make_vm: Callable[..., VmFolder]) -> None:
+    make_vm("Abacus")
+    make_vm("Zebra")
+    library.set_favourite(library.find("Zebra"), True)
+    assert [(entry.name, entry.is_favourite) for entry in library.entries()] == [("Zebra", True), ("Abacus", False)]
+    library.rename(library.find("Zebra"), "Yak")
+    assert library.entries()[0].name == "Yak"
+    library.set_favourite(library.find("Yak"), False)
+    assert [entry.name for entry in library.entries()] == ["Abacus", "Yak"]
+
+
+def test_machines_that_were_left_running_are_found(library: Library, make_vm: Callable[..., VmFolder]) -> None:
+    folder = make_vm("Server")
+    make_vm("Other")
+    assert library.left_running() == []
+    lock = folder.lock()
+    assert library.left_running() == []  # it runs
+    os.dup2(os.open(os.devnull, os.O_RDWR), lock._handle)  # the process died: nobody wrote anything
+    assert [(entry.name, pid) for entry, pid in library.left_running()] == [("Server", os.getpid())]

@@ -1,0 +1,65 @@
+"""Favourites, the guest's text in the clipboard, and machines that a killed program left."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QGuiApplication
+from pytestqt.qtbot import QtBot
+
+from app.vm_folder import VmFolder
+from tests.ui.fakes import FakeMachine
+from tests.ui.robot import Robot, button, click, click_row, keys, use_menu
+from ui.error_dialog import MessageDialog
+from ui.shell import Shell
+from ui.vm_session import VmSession
+
+CTRL, SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
+
+
+def rows(shell: Shell) -> list[str]:
+    model = shell.window.library_view.list.model()
+    return [model.index(row, 0).data() for row in range(model.rowCount())]
+
+
+def test_a_favourite_moves_to_the_top_and_back(shell: Shell, make_vm: Callable[..., VmFolder]) -> None:
+    for name in ("Abacus", "Zebra"):
+        make_vm(name)
+    click_row(shell.window.library_view.list, "Zebra")
+    use_menu(shell.window, "File", "Favourite")
+    assert rows(shell) == ["Zebra", "Abacus"]
+    assert shell.window.actions_.favourite.isChecked()
+    use_menu(shell.window, "File", "Favourite")
+    assert rows(shell) == ["Abacus", "Zebra"]
+
+
+def test_the_guests_text_goes_to_the_clipboard(
+    shell: Shell, machines: list[FakeMachine], started: Callable[..., VmSession]
+) -> None:
+    started()
+    machines[0].keyboard.typed = "A:\\>dir   \n\n"
+    keys(shell.window, Qt.Key.Key_C, CTRL, SHIFT)
+    assert QGuiApplication.clipboard().text() == "A:\\>dir"
+    machines[0].keyboard.typed = ""
+    use_menu(shell.window, "Edit", "Copy the screen's text")
+    assert "no text" in shell.window.message.text()
+
+
+def test_machines_that_a_killed_program_left_are_told_once(
+    shell: Shell, make_vm: Callable[..., VmFolder], robot: Robot, qtbot: QtBot
+) -> None:
+    lock = make_vm("Server").lock()
+    os.dup2(os.open(os.devnull, os.O_RDWR), lock._handle)
+    heard: list[str] = []
+
+    def hear(dialog: MessageDialog) -> None:
+        heard.append(dialog.text.text())
+        click(button(dialog, "OK"))
+
+    robot.expect("MessageDialog", hear)
+    shell.library_commands.tell_left_running()
+    qtbot.waitUntil(lambda: robot.done)
+    assert "•  Server" in heard[0]
+    shell.library_commands.tell_left_running()  # no dialog now
