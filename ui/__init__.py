@@ -34,6 +34,7 @@ Code map
 ``language.py``            our translations for Qt
 ``guest_layout.py``        the layout for pasted text
 ``answer_book.py``         "Do not ask again"
+``guide_window.py``        the user guide, ``resources/guide/guide.md``
 ``problem_report_dialog.py``  what a problem report holds
 ``about.py``               About, and the list of keys
 ``theme.py``               colours, icons; ``style_sheet.py`` the style sheet

@@ -62,6 +62,7 @@ class Actions:
     next_tab: QAction
     previous_tab: QAction
     home: QAction
+    guide: QAction
     keys: QAction
     report: QAction
     about: QAction
@@ -148,6 +149,7 @@ def make_actions(window: QMainWindow) -> Actions:
         next_tab=make(_tr("&Next tab"), "Ctrl+Tab"),
         previous_tab=make(_tr("&Previous tab"), "Ctrl+Shift+Tab"),
         home=make(_tr("&Home"), "", "home"),
+        guide=make(_tr("User &guide"), "", "help"),
         keys=make(_tr("&Keys"), "F1", "keyboard"),
         report=make(_tr("Report a &problem…"), "", "", _tr("Settings, logs and host facts in one file")),
         about=make(_tr("&About Bancada"), "", "information"),
@@ -239,7 +241,7 @@ def fill_menus(window: QMainWindow, actions: Actions, removable: QMenu) -> QMenu
         a.settings,
     )
     tabs = bar.addMenu(_tr("&Tabs"))
-    add(bar.addMenu(_tr("&Help")), a.keys, a.report, None, a.about)
+    add(bar.addMenu(_tr("&Help")), a.guide, a.keys, a.report, None, a.about)
     return tabs
 
 

@@ -96,24 +96,29 @@ class LibraryCommands(QObject):
         """Adds the machine in a folder to the library and shows it."""
         try:
             entry = self.window.library.add(path)
-            if entry.is_copy and close_question.ask(
-                self.window,
-                self.machine.book,
-                "copied_machine",
-                self.tr("Was “{name}” copied?").format(name=entry.name),
-                self.tr(
-                    "The library has another machine with the same identity. If this is a copy, it should get an "
-                    "identity of its own."
-                ),
-                self.tr("It is a copy"),
-                danger=False,
-            ):
-                entry = self.window.library.new_identity(entry)
         except (BancadaError, OSError) as error:
             show_error(self.window, self.tr("The machine could not be opened"), error)
             return
         self.window.model.refresh()
         self.show_entry(entry)
+
+    def _settle(self, entry: LibraryEntry) -> LibraryEntry:
+        """A folder that was copied is asked about: with the identity of another machine it would have its network
+        addresses, too."""
+        if entry.is_copy and close_question.ask(
+            self.window,
+            self.machine.book,
+            "copied_machine",
+            self.tr("Was “{name}” copied?").format(name=entry.name),
+            self.tr(
+                "The library has another machine with the same identity. If this is a copy, it should get an identity "
+                "of its own."
+            ),
+            self.tr("It is a copy"),
+            danger=False,
+        ):
+            return self.window.library.new_identity(entry)
+        return entry
 
     def try_it(self) -> None:
         """A PC with the diagnostics diskette, at once; a second click goes to the one that runs."""
@@ -140,6 +145,12 @@ class LibraryCommands(QObject):
                 self.window, self.tr("“{name}” cannot be opened").format(name=entry.name), entry.problem, "warning"
             )
             return None
+        if self.window.sessions.find(entry.path) is None:
+            try:
+                entry = self._settle(entry)
+            except (BancadaError, OSError) as error:
+                show_error(self.window, self.tr("The machine could not be opened"), error)
+                return None
         session = self.window.sessions.of_folder(entry.folder)
         self.window.show_session(session)
         return session

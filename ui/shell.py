@@ -18,6 +18,7 @@ from ui.about import AboutDialog, KeysDialog
 from ui.background import soon
 from ui.console.release_keys import release_keys
 from ui.error_dialog import ExceptionCatcher
+from ui.guide_window import GuideWindow
 from ui.library_commands import LibraryCommands
 from ui.machine_commands import MachineCommands
 from ui.main_window import MainWindow
@@ -50,6 +51,7 @@ class Shell:
         actions.preferences.triggered.connect(self.edit_preferences)
         actions.about.triggered.connect(lambda: AboutDialog(self.window).open())
         actions.report.triggered.connect(self.report_problem)
+        actions.guide.triggered.connect(self.show_guide)
         actions.keys.triggered.connect(self.show_keys)
         actions.quit.triggered.connect(self.window.close)
         self.application.styleHints().colorSchemeChanged.connect(self._apply_theme)
@@ -94,6 +96,11 @@ class Shell:
     def _quit_from_tray(self) -> None:
         self.tray.show_window()
         self.window.close()
+
+    def show_guide(self) -> None:
+        guide = self.window.findChild(GuideWindow) or GuideWindow(self.window)
+        guide.show()
+        guide.raise_()
 
     def show_keys(self) -> None:
         KeysDialog(release_keys(self.preferences.release_keys).label, self.window).open()

@@ -33,9 +33,9 @@ class PacedMachine(Machine):
             if self.state is PowerState.RUNNING:
                 super().run_for(seconds)
 
-    def power_on(self) -> None:
+    def power_on(self, paused: bool = False) -> None:
         with self._turn:
-            super().power_on()
+            super().power_on(paused)
 
     def power_off(self) -> None:
         with self._turn:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 
 from PySide6.QtCore import Qt
@@ -11,7 +12,7 @@ from pytestqt.qtbot import QtBot
 
 from app.vm_folder import VmFolder
 from tests.ui.fakes import FakeMachine
-from tests.ui.robot import Robot, button, click, click_row, keys, use_menu
+from tests.ui.robot import Robot, button, click, click_row, keys, press, use_menu
 from ui.error_dialog import MessageDialog
 from ui.shell import Shell
 from ui.vm_session import VmSession
@@ -63,3 +64,19 @@ def test_machines_that_a_killed_program_left_are_told_once(
     qtbot.waitUntil(lambda: robot.done)
     assert "•  Server" in heard[0]
     shell.library_commands.tell_left_running()  # no dialog now
+
+
+def test_a_folder_that_was_copied_in_the_file_manager_is_asked_about(
+    shell: Shell, make_vm: Callable[..., VmFolder], robot: Robot
+) -> None:
+    original = make_vm("Original")
+    copy = original.path.with_name("copy")
+    shutil.copytree(original.path, copy)
+    settings = copy / "machine.toml"
+    settings.write_text(settings.read_text().replace('"Original"', '"Copied"'))
+    shell.window.model.refresh()
+    robot.expect("MessageDialog", press("It is a copy"))
+    click_row(shell.window.library_view.list, "Copied")
+    assert VmFolder(copy).id != original.id
+    click_row(shell.window.library_view.list, "Original")  # nothing is asked
+    click_row(shell.window.library_view.list, "Copied")
