@@ -14,6 +14,7 @@ Code map
 ``engine_bridge.py``       the only place where engine events become Qt signals
 ``background.py``          work off the GUI thread; the progress dialog
 ``library_model.py``       the library as a Qt model, and the search filter
+``thumbnails.py``          small live pictures for it
 ``library_view.py``        the list at the left
 ``home_page.py``           New, Open, Try it
 ``vm_tab.py``              a machine's tab: summary, console, remarks, figures

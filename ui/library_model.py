@@ -10,6 +10,7 @@ from PySide6.QtCore import QAbstractListModel, QCoreApplication, QModelIndex, QO
 from app.library import Library, LibraryEntry
 from engine.events import PowerState
 from ui.sessions import Sessions
+from ui.thumbnails import Thumbnails
 from ui.vm_session import VmSession
 
 _ROOT: Final = QModelIndex()
@@ -18,15 +19,20 @@ STATE: Final = Qt.ItemDataRole.UserRole + 1
 SUBTITLE: Final = Qt.ItemDataRole.UserRole + 2
 SEARCHED: Final = Qt.ItemDataRole.UserRole + 3
 PROBLEM: Final = Qt.ItemDataRole.UserRole + 4
+THUMBNAIL: Final = Qt.ItemDataRole.UserRole + 5
 
 
 class LibraryModel(QAbstractListModel):
     """Rows are the library's entries; states come from the sessions."""
 
-    def __init__(self, library: Library, sessions: Sessions, parent: QObject | None = None) -> None:
+    def __init__(
+        self, library: Library, sessions: Sessions, thumbnails: Thumbnails, parent: QObject | None = None
+    ) -> None:
         super().__init__(parent)
         self._library = library
         self._sessions = sessions
+        self._thumbnails = thumbnails
+        thumbnails.changed.connect(self._session_changed)
         self._entries: list[LibraryEntry] = []
         sessions.changed.connect(self._session_changed)
         self.refresh()
@@ -59,6 +65,8 @@ class LibraryModel(QAbstractListModel):
             return entry.problem
         if role == STATE:
             return self._state(entry)
+        if role == THUMBNAIL:
+            return self._thumbnails.of(self._sessions.find(entry.path))
         if role == SUBTITLE:
             return self._subtitle(entry)
         if role == Qt.ItemDataRole.ToolTipRole:

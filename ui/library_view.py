@@ -24,7 +24,8 @@ from PySide6.QtWidgets import (
 from app.library import LibraryEntry
 from engine.events import PowerState
 from ui import theme
-from ui.library_model import ENTRY, PROBLEM, STATE, SUBTITLE, LibraryFilter, LibraryModel
+from ui.library_model import ENTRY, PROBLEM, STATE, SUBTITLE, THUMBNAIL, LibraryFilter, LibraryModel
+from ui.thumbnails import SIZE
 
 _ROW_HEIGHT = 48
 
@@ -53,13 +54,19 @@ class LibraryDelegate(QStyledItemDelegate):
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.drawRoundedRect(area, 7, 7)
         icon = QRect(area.left() + 9, area.center().y() - 11, 24, 24)
-        theme.icon("warning" if index.data(PROBLEM) else "machine").paint(painter, icon)
+        thumbnail = index.data(THUMBNAIL)
+        if thumbnail is None:
+            theme.icon("warning" if index.data(PROBLEM) else "machine").paint(painter, icon)
+        else:
+            icon = QRect(area.left() + 4, area.center().y() - SIZE.height() // 2, SIZE.width(), SIZE.height())
+            size = thumbnail.deviceIndependentSize().toSize()
+            painter.drawPixmap(icon.center() - QRect(QPoint(), size).center(), thumbnail)
         dot = _dot_colour(index.data(STATE))
         if dot:
             painter.setPen(QColor(colours.tint if chosen else colours.sidebar))
             painter.setBrush(QColor(dot))
             painter.drawEllipse(QPoint(icon.right() - 1, icon.bottom() - 2), 5, 5)
-        text = area.adjusted(43, 6, -8, -6)
+        text = area.adjusted(43 if thumbnail is None else SIZE.width() + 14, 6, -8, -6)
         painter.setFont(theme.bold(option.font))
         painter.setPen(QColor(colours.text))
         metrics = painter.fontMetrics()

@@ -37,6 +37,7 @@ from ui.performance.speed_light import SpeedLight
 from ui.recording_light import RecordingLight
 from ui.sessions import Sessions
 from ui.status_lights import StatusLights
+from ui.thumbnails import Thumbnails
 from ui.vm_session import VmSession, kind_of
 from ui.vm_tab import VmTab
 
@@ -56,7 +57,8 @@ class MainWindow(QMainWindow):
         self.preferences = preferences
         self.sessions = Sessions(self)
         self.histories = Histories(self.sessions, self)
-        self.model = LibraryModel(library, self.sessions, self)
+        self.thumbnails = Thumbnails(self.sessions, self._wants_thumbnails, self)
+        self.model = LibraryModel(library, self.sessions, self.thumbnails, self)
         self.actions_ = make_actions(self)
         self.store = QSettings(str(window_file), QSettings.Format.IniFormat)
         self.setWindowTitle("Bancada")
@@ -279,6 +281,9 @@ class MainWindow(QMainWindow):
         elif state is PowerState.RUNNING and not reason and self._remembered(session, "full_screen"):
             self._toggle_full_screen()  # it was just switched on, and was left so
         self.current_changed.emit(self.tab)
+
+    def _wants_thumbnails(self) -> bool:
+        return self.preferences.thumbnails and self.library_view.isVisible()
 
     def _show_speed(self) -> None:
         self.speed_light.show_speed(self.session, self.histories)

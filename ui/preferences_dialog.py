@@ -83,6 +83,7 @@ class PreferencesDialog(QDialog):
         """Writes what was chosen into the preferences."""
         preferences.theme = self.theme.currentData()
         preferences.language = self.language.currentData()
+        preferences.thumbnails = self.thumbnails.isChecked()
         preferences.show_figures = self.figures.isChecked()
         preferences.scaling = self.scaling.currentData()
         preferences.smooth_scaling = self.smooth.isChecked()
@@ -114,6 +115,7 @@ class PreferencesDialog(QDialog):
             {"auto": self.tr("As the system"), "en": "English", "pt_BR": "Português (Brasil)"},
             note(self.tr("Used from the next start on.")),
         )
+        self.thumbnails = self._tick(self.tr("Small live &pictures in the library"), self._preferences.thumbnails)
         self.figures = self._tick(self.tr("Show live &figures beside the screen"), self._preferences.show_figures)
 
     def _screen(self) -> None:

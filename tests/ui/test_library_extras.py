@@ -11,9 +11,11 @@ from PySide6.QtGui import QGuiApplication
 from pytestqt.qtbot import QtBot
 
 from app.vm_folder import VmFolder
+from engine.events import PowerState
 from tests.ui.fakes import FakeMachine
 from tests.ui.robot import Robot, button, click, click_row, keys, press, use_menu
 from ui.error_dialog import MessageDialog
+from ui.library_model import THUMBNAIL
 from ui.shell import Shell
 from ui.vm_session import VmSession
 
@@ -80,3 +82,23 @@ def test_a_folder_that_was_copied_in_the_file_manager_is_asked_about(
     assert VmFolder(copy).id != original.id
     click_row(shell.window.library_view.list, "Original")  # nothing is asked
     click_row(shell.window.library_view.list, "Copied")
+
+
+def test_a_running_guest_has_a_live_picture_in_the_library(
+    shell: Shell, machines: list[FakeMachine], started: Callable[..., VmSession], qtbot: QtBot
+) -> None:
+    session = started("DOS")
+    index = shell.window.model.index(0)
+    assert index.data(THUMBNAIL) is None
+    shell.window.thumbnails.look()
+    before = index.data(THUMBNAIL).toImage()
+    machines[0].screen.fill(0, 400, (0xF0, 0xF0, 0x10))
+    shell.window.thumbnails.look()
+    assert index.data(THUMBNAIL).toImage() != before
+    shell.window.grab()  # paints it
+    shell.preferences.thumbnails = False
+    assert index.data(THUMBNAIL) is None
+    shell.preferences.thumbnails = True
+    machines[0].guest_powers_off()
+    qtbot.waitUntil(lambda: session.state is PowerState.OFF)
+    assert index.data(THUMBNAIL) is None
