@@ -45,6 +45,8 @@ class Thumbnails(QObject):
             machine = session.machine
             if not session.is_on or machine is None:
                 continue
+            if not machine.screen.watched:
+                session.runner.post(machine.screen.refresh)  # nobody else asks for its picture: here at the next look
             generation = machine.screen.generation
             if session in self._pictures and self._pictures[session][0] == generation:
                 continue

@@ -54,6 +54,9 @@ class FakeScreen:
     def watch(self, interested: bool) -> None:
         self.watched = interested
 
+    def refresh(self) -> bool:
+        return False
+
     def pixels(self) -> NDArray[np.uint8]:
         surface, width, height, stride = self.frame
         rows = np.frombuffer(surface, np.uint8)[: height * stride].reshape(height, stride)
