@@ -23,6 +23,7 @@ class RecordingLight(QToolButton):
         theme.set_icon(self, "recording", 16)
         self.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.setToolTip(self.tr("The screen is filmed. Click to end the film."))
+        self.setAccessibleName(self.toolTip())
         self._recorder: Recorder | None = None
         self._timer = QTimer(self)
         self._timer.timeout.connect(self._look)

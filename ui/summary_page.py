@@ -89,6 +89,7 @@ class SummaryPage(QScrollArea):
         self._filling = False
         self.setWidgetResizable(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setAccessibleName(self.tr("Summary"))
         content = QWidget()
         theme.set_role(content, "page")
         self.setWidget(content)

@@ -48,6 +48,7 @@ class FullScreenBar(QFrame):
         self.machines.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.machines.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.machines.setToolTip(self.tr("Switch to another machine"))
+        self.machines.setAccessibleName(self.machines.toolTip())
         self.machines.setMinimumWidth(200)
         theme.set_icon(self.machines, "machine", 18)
         self._menu = QMenu(self.machines)

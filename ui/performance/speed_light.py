@@ -23,6 +23,7 @@ class SpeedLight(QToolButton):
         super().__init__()
         self.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self._icon_name = ""
+        self.setAccessibleName(self.tr("Speed of the machine"))
         self._show_icon("performance")
         self.hide()
 
