@@ -502,6 +502,8 @@ class MachineCommands(QObject):
         def save(config: MachineConfig) -> None:
             if running:
                 session.change_media(config)
+                if config.accelerator != before.machine.accelerator:
+                    session.use_accelerator(config.accelerator)
                 return
             # The old name first: renaming may move the folder, and the drives' paths with it.
             session.save(before.replace(machine=config.replace(name=before.name)))

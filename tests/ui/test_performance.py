@@ -12,11 +12,13 @@ from pytestqt.qtbot import QtBot
 
 from engine.events import PowerState
 from tests.ui.fakes import FakeMachine
-from tests.ui.robot import Robot, button, click, pick_file, use_menu
+from tests.ui.robot import Robot, button, choose_item, click, pick_file, use_menu
 from ui.error_dialog import MessageDialog
 from ui.performance.all_machines import AllMachines
 from ui.performance.machine_view import MachineView
 from ui.performance.slowness_dialog import SlownessDialog
+from ui.settings.dialog import SettingsDialog
+from ui.settings.processor_page import ProcessorPage
 from ui.shell import Shell
 from ui.vm_session import VmSession
 
@@ -129,3 +131,21 @@ def test_the_light_goes_with_the_guest(shell: Shell, machines: list[FakeMachine]
     started()
     machines[0].guest_powers_off()
     qtbot.waitUntil(lambda: not shell.window.speed_light.isVisible())
+
+
+def test_what_runs_a_guest_is_exchanged_in_its_settings_while_it_runs(
+    shell: Shell, machines: list[FakeMachine], started: Start, robot: Robot, qtbot: QtBot
+) -> None:
+    session = started()
+
+    def exchange(dialog: SettingsDialog) -> None:
+        dialog.show_page("processor")
+        page = next(page for page in dialog.findChildren(ProcessorPage) if page.isVisible())
+        assert not page.model.isEnabled() and not page.clock.isEnabled()
+        choose_item(page.accelerator, "Translator")
+        click(button(dialog, "OK"))
+
+    robot.expect("SettingsDialog", exchange)
+    use_menu(shell.window, "Machine", "Settings")
+    qtbot.waitUntil(lambda: machines[0].accelerator == "translator" and not session.busy)
+    assert session.folder is not None and session.folder.settings.machine.accelerator == "translator"

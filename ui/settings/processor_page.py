@@ -33,6 +33,14 @@ class ProcessorPage(Page):
         for combo in (self.model, self.accelerator, self.clock):
             combo.currentIndexChanged.connect(self._chosen)
 
+    def set_running(self, running: bool) -> None:
+        """What runs the guest can be exchanged while it runs; what the guest sees cannot."""
+        self.model.setEnabled(not running)
+        self.clock.setEnabled(not running)
+        self.show_notice(
+            self.tr("The machine is running: what runs it can be exchanged, its processor cannot.") if running else ""
+        )
+
     def fill(self, config: MachineConfig) -> None:
         for combo, value in (
             (self.model, config.cpu_model),
