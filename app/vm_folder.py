@@ -188,29 +188,27 @@ class VmFolder:
 
     def holder(self) -> Holder | None:
         """Who runs the machine now, in this process or another; None when nobody does."""
-        try:
-            handle = os.open(self.lock_file, os.O_RDONLY | os.O_CLOEXEC)
-        except OSError:
-            return None
-        try:
-            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except OSError:
-            return _read_holder(handle) or Holder(socket.gethostname(), 0)
-        finally:
-            os.close(handle)
-        return None
+        held, named = self._look_at_lock()
+        return (named or Holder(socket.gethostname(), 0)) if held else None
 
     def left_by(self) -> Holder | None:
         """Who ran the machine last and did not switch it off in order; None when all is well, or it runs now."""
+        held, named = self._look_at_lock()
+        return None if held else named
+
+    def _look_at_lock(self) -> tuple[bool, Holder | None]:
+        """Whether the lock is held, and who stands in it."""
         try:
             handle = os.open(self.lock_file, os.O_RDONLY | os.O_CLOEXEC)
         except OSError:
-            return None
+            return False, None
         try:
-            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            return _read_holder(handle)
-        except OSError:
-            return None
+            held = False
+            try:
+                fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except OSError:
+                held = True
+            return held, _read_holder(handle)
         finally:
             os.close(handle)
 
