@@ -4,6 +4,7 @@ debugger.py     Breakpoints, watchpoints, single steps, registers and linear mem
 address.py      What people type for an address
 disassembly.py  Guest code as text
 descriptors.py  GDT, LDT and IDT as text
+page_tables.py  What the page tables map, as ranges
 device_state.py The registers of every device as text
 gdb_packets.py  The GDB remote protocol's packets
 gdb_stub.py     Its commands

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from engine.debug.page_tables import Range, ranges
 from engine.errors import MachineError
 from engine.events import PowerState
 
@@ -154,6 +155,14 @@ class Debugger:
             return found
 
         return self.machine.call(work)
+
+    def read_physical(self, address: int, length: int) -> bytes:
+        """Physical memory; what nobody answers for reads as ones."""
+        return self.machine.call(lambda: self.machine.board.bus.read_memory(address, length))
+
+    def mapped(self) -> list[Range]:
+        """What the guest's page tables map now."""
+        return self.machine.call(lambda: ranges(self.machine.board.bus.read_memory, self._cpu.registers()))
 
     def write(self, linear: int, data: bytes) -> bool:
         """False when a page of it is not mapped; what is before that is written."""

@@ -1,6 +1,8 @@
-"""GDT, LDT and IDT."""
+"""GDT, LDT, IDT, and what the page tables map."""
 
 from __future__ import annotations
+
+from typing import Final
 
 from PySide6.QtGui import QFontDatabase
 from PySide6.QtWidgets import (
@@ -16,6 +18,9 @@ from PySide6.QtWidgets import (
 from engine.debug.debugger import Debugger
 from engine.debug.descriptors import Descriptor, table
 
+_PAGES: Final = "pages"
+_Table = tuple[list[str], list[list[str]]]  # titles, and rows of texts
+
 
 class TablesView(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -26,18 +31,10 @@ class TablesView(QWidget):
         self.which.setAccessibleName(self.tr("Table"))
         for name in ("gdt", "ldt", "idt"):
             self.which.addItem(name.upper(), name)
+        self.which.addItem(self.tr("Pages that are mapped"), _PAGES)
         self.which.currentIndexChanged.connect(self.refresh)
-        titles = (
-            self.tr("Selector or vector"),
-            self.tr("Kind"),
-            self.tr("Base or offset"),
-            self.tr("Limit or selector"),
-            "DPL",
-            self.tr("Present"),
-        )
-        self.table = QTableWidget(0, len(titles))
-        self.table.setHorizontalHeaderLabels(titles)
-        self.table.setAccessibleName(self.tr("Descriptors"))
+        self.table = QTableWidget(0, 0)
+        self.table.setAccessibleName(self.tr("Table"))
         self.table.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
         self.table.verticalHeader().hide()
         self.table.setShowGrid(False)
@@ -53,13 +50,59 @@ class TablesView(QWidget):
 
     def refresh(self) -> None:
         """Reads the chosen table."""
-        rows = self._read()
+        titles, rows = self._pages() if self.which.currentData() == _PAGES else self._descriptors()
+        self.table.setColumnCount(len(titles))
+        self.table.setHorizontalHeaderLabels(titles)
         self.table.setRowCount(len(rows))
-        for row, one in enumerate(rows):
-            present = self.tr("yes") if one.present else self.tr("no")
-            texts = (f"{one.selector:04X}", one.kind, f"{one.base:08X}", f"{one.limit:X}", str(one.dpl), present)
+        for row, texts in enumerate(rows):
             for column, text in enumerate(texts):
                 self.table.setItem(row, column, QTableWidgetItem(text))
+
+    def _descriptors(self) -> _Table:
+        titles = [
+            self.tr("Selector or vector"),
+            self.tr("Kind"),
+            self.tr("Base or offset"),
+            self.tr("Limit or selector"),
+            "DPL",
+            self.tr("Present"),
+        ]
+        return titles, [
+            [
+                f"{one.selector:04X}",
+                one.kind,
+                f"{one.base:08X}",
+                f"{one.limit:X}",
+                str(one.dpl),
+                self._said(one.present),
+            ]
+            for one in self._read()
+        ]
+
+    def _pages(self) -> _Table:
+        titles = [
+            self.tr("Linear, from"),
+            self.tr("to"),
+            self.tr("Physical, from"),
+            self.tr("Size, KB"),
+            self.tr("Writable"),
+            self.tr("For programs"),
+        ]
+        mapped = self._debugger.mapped() if self._debugger is not None else []
+        return titles, [
+            [
+                f"{one.linear:08X}",
+                f"{one.linear + one.length - 1:08X}",
+                f"{one.physical:08X}",
+                self.locale().toString(one.length >> 10),
+                self._said(one.writable),
+                self._said(one.user),
+            ]
+            for one in mapped
+        ]
+
+    def _said(self, value: bool) -> str:
+        return self.tr("yes") if value else self.tr("no")
 
     def _read(self) -> list[Descriptor]:
         debugger, registers = self._debugger, self._registers

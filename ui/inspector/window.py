@@ -42,7 +42,7 @@ class InspectorWindow(QMainWindow):
         for page, title in (
             (processor, self.tr("Processor")),
             (self.memory, self.tr("Memory")),
-            (self.tables, self.tr("Descriptor tables")),
+            (self.tables, self.tr("Tables")),
             (self.devices, self.tr("Devices")),
         ):
             self.tabs.addTab(page, title)
