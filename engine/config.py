@@ -117,7 +117,10 @@ class MachineConfig:
     start_time: str = ""  # ISO 8601 for the RTC; empty: the host's local time (fixed date in instructions mode)
 
     def __post_init__(self) -> None:
-        # Plain paths are welcome in scripts: they become drives with the usual defaults.
+        # Plain paths are welcome in scripts, as text, too: they become drives with the usual defaults.
+        for name in ("firmware", "video_firmware", "kernel", "initrd", "nvram", "printer", "debug_port"):
+            if isinstance(value := getattr(self, name), str):
+                object.__setattr__(self, name, Path(value))
         object.__setattr__(self, "floppies", tuple(_floppy(item) for item in self.floppies))
         disks = tuple(_disk(item, index) for index, item in enumerate(self.disks))
         object.__setattr__(self, "disks", disks)

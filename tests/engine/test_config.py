@@ -83,3 +83,9 @@ def test_one_image_may_be_in_two_drives_when_nobody_writes() -> None:
 def test_all_problems_are_told_at_once() -> None:
     config = MachineConfig(memory_mb=0, cpu_model="8086", boot_order=["tape"])
     assert paths(config) == ["memory_mb", "cpu_model", "boot_order[0]"]
+
+
+def test_files_may_be_given_as_text() -> None:
+    config = MachineConfig(kernel="/boot/vmlinuz", debug_port="out.txt", floppies=("dos.img",))  # type: ignore[arg-type]
+    assert (config.kernel, config.debug_port) == (Path("/boot/vmlinuz"), Path("out.txt"))
+    assert config.floppy_drives[0].image == Path("dos.img")
