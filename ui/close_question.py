@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final, Protocol
 
 from PySide6.QtCore import QCoreApplication
-from PySide6.QtWidgets import QCheckBox, QRadioButton, QWidget
+from PySide6.QtWidgets import QCheckBox, QRadioButton, QSystemTrayIcon, QWidget
 
 from ui import theme
 from ui.error_dialog import MessageDialog
@@ -121,7 +121,9 @@ def _way_texts() -> dict[str, tuple[str, str]]:
         ),
         IN_TRAY: (
             _tr("&Keep running"),
-            _tr("Bancada goes on in the background. Its icon in the desktop's notification area brings it back."),
+            _tr("Bancada goes on in the background. Its icon in the desktop's notification area brings it back.")
+            if QSystemTrayIcon.isSystemTrayAvailable()
+            else _tr("Bancada goes on with its window minimised: this desktop has no notification area."),
         ),
         PAUSE: (_tr("Pau&se it"), _tr("The guest's time stands still until it is resumed. Its memory stays in use.")),
         SHUT_DOWN: (

@@ -6,12 +6,13 @@ from collections.abc import Callable
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QSystemTrayIcon
+from PySide6.QtWidgets import QLabel, QSystemTrayIcon
 from pytestqt.qtbot import QtBot
 
 from engine.events import PowerState
 from tests.ui.fakes import FakeMachine
 from tests.ui.robot import Robot, choose_way, click_row, keys, use_menu
+from ui.error_dialog import MessageDialog
 from ui.shell import Shell
 from ui.vm_session import VmSession
 
@@ -43,7 +44,12 @@ def test_the_window_goes_and_the_guest_stays(
 
 def test_without_a_notification_area_the_window_is_minimised(shell: Shell, started: Start, robot: Robot) -> None:
     started()
-    robot.expect("MessageDialog", choose_way("Keep running"))
+
+    def keep(dialog: MessageDialog) -> None:
+        assert any("no notification area" in label.text() for label in dialog.findChildren(QLabel))
+        choose_way("Keep running")(dialog)
+
+    robot.expect("MessageDialog", keep)
     keys(shell.window, Qt.Key.Key_Q, CTRL)
     assert shell.window.isMinimized() and not shell.tray.icon.isVisible()
     shell.window.showNormal()
