@@ -97,7 +97,8 @@ Every error for a person is an ``engine.errors.BancadaError``; ``str(error)`` is
     GuestPreset                                     # frozen: key, label, family, memory_mb, disk_mb, cpu_model, floppies,
                                                     # cdroms, boot_order, video_memory_mb, sound, note
     PRESETS: tuple[GuestPreset, ...]; FAMILIES: tuple[str, ...]; preset(key) -> GuestPreset
-    guess_guest(image: Path) -> str                 # from an installation CD's label; "" when not known
+
+``app.media_detection``: ``guess_guest(image: Path) -> str``: by a CD's label or a diskette's files; "" when not known.
 
 ``app.new_vm``::
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from engine.config import DEFAULT_CPU_MODEL
@@ -144,34 +142,3 @@ def is_known(key: str) -> bool:
 
 def of_family(family: str) -> tuple[GuestPreset, ...]:
     return tuple(item for item in PRESETS if item.family == family)
-
-
-# Volume labels of installation CDs (ISO 9660, ECMA-119 section 8.4.7), the more special first.
-_LABELS: Final = (
-    (r"FD1[0-9]|FREEDOS|FDLEGACY|FDLIVE", "dos"),
-    (r"WIN_?95", "windows-95"),
-    (r"WIN_?98|WIN_?ME", "windows-98"),
-    (r"NT ?3|WINNT3", "windows-nt3"),
-    (r"NTW?S?_?4|WINNT4?|NTWKS40.*|NTSRV40.*", "windows-nt4"),
-    (r"W2P.*|W2K.*|W2S.*|WIN2K.*|WIN2000", "windows-2000"),
-    (r"WXP.*|WXH.*|GRTMP.*|GRTMH.*|WINXP.*|XP.*SP[0-9]", "windows-xp"),
-    (r"FREEBSD|[0-9]+_[0-9]+.*I386.*", "freebsd"),
-    (r"NETBSD", "netbsd"),
-    (r"OPENBSD", "openbsd"),
-    (r"OS2|WARP|ARCA", "os2"),
-    (r"DEBIAN|UBUNTU|FEDORA|SLACK|SUSE|GENTOO|ARCH_|ALPINE|KNOPPIX|MANDR|RED ?HAT|CENTOS|MINT|PUPPY|.*LINUX", "linux"),
-)
-
-
-def guess_guest(image: Path) -> str:
-    """The preset that fits an installation CD, by its volume label; empty when not known or not readable."""
-    try:
-        with image.open("rb") as file:
-            file.seek(16 * 2048)
-            sector = file.read(72)
-    except OSError:
-        return ""
-    if len(sector) < 72 or sector[:6] != b"\x01CD001":
-        return ""
-    label = sector[40:72].decode("ascii", "replace").strip().upper()
-    return next((key for pattern, key in _LABELS if re.match(pattern, label)), "")

@@ -21,7 +21,8 @@ from PySide6.QtWidgets import (
 )
 
 from app import language
-from app.guest_presets import FAMILIES, guess_guest, of_family, preset
+from app.guest_presets import FAMILIES, of_family, preset
+from app.media_detection import guess_guest
 from app.memory_check import memory_warning
 from app.new_vm import NewVmDraft
 from engine.errors import Problem
@@ -294,9 +295,13 @@ class MediaPage(WizardPage):
     def store(self, draft: NewVmDraft) -> None:
         draft.floppy, draft.cdrom = self.floppy.path, self.cdrom.path
         found = guess_guest(draft.cdrom) if draft.cdrom is not None else ""
+        if not found and draft.floppy is not None:
+            found = guess_guest(draft.floppy)
+            if preset(found).family == "DOS":
+                found = ""  # many a system is installed from a DOS diskette
         if found and found != draft.guest:
             self._guess.setText(
-                self.tr("By its label this is a CD of {system}; {chosen} was chosen as the guest.").format(
+                self.tr("By what is on it this is a medium of {system}; {chosen} was chosen as the guest.").format(
                     system=language.text(preset(found).label), chosen=language.text(preset(draft.guest).label)
                 )
             )

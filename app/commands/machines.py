@@ -13,9 +13,10 @@ from typing import Any, Final
 from app.cli import DONE, FAILED, Command, Parser
 from app.commands.option_values import image_file, memory_mb
 from app.control_socket import NotRunningError, ask
-from app.guest_presets import DEFAULT_KEY, PRESETS, guess_guest
+from app.guest_presets import DEFAULT_KEY, PRESETS
 from app.jobs import Progress
 from app.library import Library, LibraryEntry
+from app.media_detection import guess_guest
 from app.new_vm import MAX_DISK_MB, MIN_DISK_MB, NewVmDraft
 from app.vm_folder import MachineInUseError
 from engine import config as limits

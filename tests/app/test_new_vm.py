@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from app.guest_presets import FAMILIES, PRESETS, guess_guest, of_family, preset
+from app.guest_presets import FAMILIES, PRESETS, of_family, preset
 from app.jobs import Cancelled, Progress
 from app.library import Library
+from app.media_detection import guess_guest
 from app.new_vm import NewVmDraft, copy_image, new_mac_address
 from engine.config import BOOT_DEVICES, CPU_MODELS, FLOPPY_TYPES, MachineConfig
 from engine.errors import ConfigError, HostResourceError
