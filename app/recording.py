@@ -21,12 +21,13 @@ from numpy.typing import NDArray
 from engine.errors import BancadaError
 
 if TYPE_CHECKING:
-    from av import VideoFrame, VideoStream
+    from av import FFmpegError, VideoFrame, VideoStream
     from av.container import OutputContainer
 
 SUFFIXES: Final = (".webm", ".mp4", ".gif")
 _PICTURES_A_SECOND: Final = {".webm": 25, ".mp4": 25, ".gif": 10}
 _TIME_BASE: Final = Fraction(1, 1000)
+_TICK_MS: Final = {".webm": 1, ".mp4": 1, ".gif": 10}  # no two pictures are nearer to each other in the file
 _STILL_S: Final = 1.0  # a still screen is written again after this long, so that players can seek
 _MOST_JOIN_S: Final = 30.0
 
@@ -58,7 +59,7 @@ class Film:
             raise RecordingError("Films need the package “av” (PyAV), which is not installed.") from error
         self._av = av
         self._graph: Any = None
-        self._last_ms = -1
+        self._last_ms = -1000
         try:
             self._handle = file.open("wb")  # FFmpeg would open it no sooner than at the first picture
             self._container: OutputContainer = av.open(
@@ -102,7 +103,8 @@ class Film:
 
     def write(self, pixels: Pixels, milliseconds: int) -> None:
         """One picture, at a time after the one before."""
-        milliseconds = max(milliseconds, self._last_ms + 1)
+        tick = _TICK_MS[self.file.suffix.lower()]
+        milliseconds = max(milliseconds // tick * tick, self._last_ms + tick)
         self._last_ms = milliseconds
         frame = self._av.VideoFrame.from_ndarray(fitted(pixels, self.width, self.height), format="rgb24")
         frame.pts, frame.time_base = milliseconds, _TIME_BASE
@@ -111,7 +113,7 @@ class Film:
                 self._graph.push(frame)
                 frame = self._graph.pull()
             self._encode(frame)
-        except OSError as error:
+        except (OSError, self._av.FFmpegError) as error:
             raise _failed(self.file, error) from error
 
     def _encode(self, frame: VideoFrame | None) -> None:
@@ -128,7 +130,7 @@ class Film:
                     self._container.close()
                 finally:
                     self._handle.close()
-        except OSError as error:
+        except (OSError, self._av.FFmpegError) as error:
             raise _failed(self.file, error) from error
 
 
@@ -222,7 +224,7 @@ def _container_options(file: Path) -> dict[str, str]:
     return {"movflags": "frag_keyframe+empty_moov"} if file.suffix.lower() == ".mp4" else {}
 
 
-def _failed(file: Path, error: OSError) -> RecordingError:
+def _failed(file: Path, error: OSError | FFmpegError) -> RecordingError:
     reason = error.strerror or str(error)
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return RecordingError(

@@ -54,6 +54,17 @@ def test_a_film_shows_what_was_written_when_it_was_written(tmp_path: Path, suffi
         assert np.abs(picture[24, 32].astype(int) - colour).max() < 40
 
 
+@pytest.mark.parametrize("suffix", [".webm", ".mp4", ".gif"])
+@pytest.mark.parametrize("first", [0, 5, 12])
+def test_pictures_nearer_to_each_other_than_the_file_can_tell(tmp_path: Path, suffix: str, first: int) -> None:
+    film = Film(tmp_path / f"film{suffix}", 64, 48)
+    for milliseconds in (first, first, first + 1, first + 2, first + 11):
+        film.write(plain((milliseconds, 0, 0)), milliseconds)
+    film.close()
+    times = [time for time, _ in played(tmp_path / f"film{suffix}")]
+    assert len(times) == 5 and times == sorted(set(times))
+
+
 def test_a_guest_that_changes_its_mode_stays_in_the_film(tmp_path: Path) -> None:
     screen, ends = Screen(), list[object]()
     recorder = Recorder(screen, tmp_path / "film.webm", ends.append)

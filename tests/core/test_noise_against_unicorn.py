@@ -20,4 +20,5 @@ def test_noise_agrees_with_unicorn(mode: Mode) -> None:
     assert comparison.differences == [], f"seed {SEED}"
     assert comparison.compared > 3 * comparison.aside > 0
     assert len(comparison.kinds) > 100  # opcodes that were met
-    assert (comparison.exceptions[PAGE_FAULT] > 0) == mode.paging
+    # Without paging there may still be one: INT 0Eh.
+    assert comparison.exceptions[PAGE_FAULT] > 0 or not mode.paging
