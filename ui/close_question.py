@@ -98,8 +98,8 @@ def _choose_way(parent: QWidget | None, headline: str, text: str, ways: Sequence
         below = theme.heading(explanation, "muted")
         below.setWordWrap(True)
         below.setContentsMargins(26, 0, 0, 6)
-        dialog.column.addWidget(choices[way])
-        dialog.column.addWidget(below)
+        for widget in (choices[way], below):
+            dialog.column.insertWidget(dialog.column.count() - 1, widget)  # above the stretch
     first = choices[ways[0]]
     first.setChecked(True)
     always = QCheckBox(_tr("Always do this"))
