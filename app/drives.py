@@ -7,11 +7,11 @@ import re
 from pathlib import Path
 from typing import Final
 
+from app.media_detection import LARGEST_DISKETTE
 from engine.config import MachineConfig
 from engine.errors import MachineError
 
 _CD_SUFFIXES: Final = (".iso", ".cdr", ".cue")
-_LARGEST_DISKETTE: Final = 2880 * 1024  # bytes
 
 
 def removable_devices(config: MachineConfig) -> list[str]:
@@ -23,7 +23,7 @@ def removable_devices(config: MachineConfig) -> list[str]:
 def drives_for(config: MachineConfig, image: Path) -> list[str]:
     """The drives that an image may be meant for, by its name and size; empty when the machine has none such."""
     kind = "floppy"
-    if image.suffix.lower() in _CD_SUFFIXES or (image.is_file() and image.stat().st_size > _LARGEST_DISKETTE):
+    if image.suffix.lower() in _CD_SUFFIXES or (image.is_file() and image.stat().st_size > LARGEST_DISKETTE):
         kind = "cdrom"
     return [device for device in removable_devices(config) if device.startswith(kind)]
 

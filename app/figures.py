@@ -60,6 +60,11 @@ class History:
         return [sample for sample in self.samples if sample.at >= since]
 
     @property
+    def accelerator(self) -> str:
+        """What ran the guest at the last look; empty before there was one."""
+        return str(self._before[1].get("accelerator", "")) if self._before is not None else ""
+
+    @property
     def last(self) -> Sample | None:
         return self.samples[-1] if self.samples else None
 

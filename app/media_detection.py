@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 _SECTOR: Final = 512
-_LARGEST_DISKETTE: Final = 2880 * 1024  # bytes
+LARGEST_DISKETTE: Final = 2880 * 1024  # bytes
 _CD_SECTOR: Final = 2048
 _ENTRY: Final = 32  # bytes of a FAT directory entry
 
@@ -48,7 +48,7 @@ def guess_guest(image: Path) -> str:
             head = file.read(64 * _SECTOR)
             file.seek(16 * _CD_SECTOR)
             found = _of_cd(file.read(72))
-            return found if found or image.stat().st_size > _LARGEST_DISKETTE else _of_diskette(head)
+            return found if found or image.stat().st_size > LARGEST_DISKETTE else _of_diskette(head)
     except OSError:
         return ""
 

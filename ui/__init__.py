@@ -23,9 +23,10 @@ Code map
 ``status_lights.py``       a light a device, with its menu
 ``inspector/``             a machine's insides while it stands
 ``performance/``           live figures, and why a machine is slow
-``full_screen.py``         full screen in and out; ``console_only.py`` the console without furniture
+``full_screen.py``         full screen in and out; ``furniture.py`` what disappears then
 ``fit_window.py``          the window as large as the guest's screen
 ``recording_commands.py``  films of the screen; ``recording_light.py`` their sign in the status bar
+``save_file.py``           asks where something is saved
 ``tray.py``                the icon in the notification area, and what it tells
 ``new_vm_wizard.py``       the New machine wizard; ``wizard_page.py`` the page protocol, ``wizard_pages.py`` the pages
 ``new_disk_dialog.py``     name and size of a new disk

@@ -91,8 +91,9 @@ def how_to_quit(parent: QWidget | None, names: Sequence[str], ways: Sequence[str
 def _choose_way(parent: QWidget | None, headline: str, text: str, ways: Sequence[str]) -> tuple[str, bool]:
     dialog = MessageDialog(headline, text, "question", parent=parent)
     choices: dict[str, QRadioButton] = {}
+    texts = _way_texts()
     for way in ways:
-        label, explanation = _way_texts()[way]
+        label, explanation = texts[way]
         choices[way] = QRadioButton(label)
         choices[way].setAccessibleDescription(explanation)
         below = theme.heading(explanation, "muted")

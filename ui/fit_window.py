@@ -9,8 +9,8 @@ from ui.console.console_widget import ConsoleWidget
 
 
 def fit_window(window: QMainWindow, console: ConsoleWidget) -> None:
-    """Resizes the window for this console; no further than the host's screen goes. Full screen and maximised windows
-    become ordinary ones."""
+    """Resizes the window for this console; no further than the host's screen goes. A maximised window becomes
+    an ordinary one."""
     if window.isMaximized():
         window.showNormal()
     width, height = console.guest_size

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QMainWindow, QWidget
 
 from ui import theme
 from ui.console.fullscreen_bar import FullScreenBar
+from ui.furniture import Furniture
 from ui.vm_tab import VmTab
 
 
@@ -20,14 +21,13 @@ class FullScreen:
         self,
         window: QMainWindow,
         tabs: QWidget,
-        furniture: Callable[[], Sequence[QWidget]],
+        furniture: Furniture,
         machines: Callable[[], Sequence[tuple[str, str]]],
     ) -> None:
         self._window = window
         self._tabs = tabs
         self._furniture = furniture
         self._machines = machines
-        self._hidden: list[QWidget] = []
         self._was_maximized = False
         self._tab: VmTab | None = None
         self.bar = FullScreenBar(window)
@@ -39,9 +39,7 @@ class FullScreen:
     def enter(self, tab: VmTab) -> None:
         if not self.on:
             self._was_maximized = self._window.isMaximized()
-            self._hidden = [widget for widget in self._furniture() if widget.isVisible()]
-            for widget in self._hidden:
-                widget.hide()
+            self._furniture.set_away(True)
             theme.set_role(self._tabs, "bare")
             self._window.showFullScreen()
         self.show_tab(tab)
@@ -61,10 +59,8 @@ class FullScreen:
         tab, self._tab = self._tab, None
         tab.set_remarks_visible(True)
         self.bar.end()
-        for widget in self._hidden:
-            widget.show()
+        self._furniture.set_away(False)
         theme.set_role(self._tabs, "")
-        self._hidden = []
         if self._was_maximized:
             self._window.showMaximized()
         else:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
 import functools
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +17,7 @@ from app.memory_check import memory_warning
 from engine.config import MachineConfig
 from engine.errors import BancadaError
 from engine.events import PowerState
-from ui import close_question, theme
+from ui import close_question, save_file, theme
 from ui.answer_book import PreferencesBook
 from ui.background import soon
 from ui.error_dialog import show_error, show_message
@@ -230,23 +228,22 @@ class MachineCommands(QObject):
         ways = [close_question.SHUT_DOWN, close_question.POWER_OFF]
         if session.folder is not None:  # a machine that exists for this run only cannot be found again
             ways = [close_question.BACKGROUND, close_question.PAUSE, *ways]
-        answer = self.window.preferences.close_action
-        if answer not in ways:
-            answer, always = close_question.how_to_close(self.window, session.name, ways)
-            if always:
-                self.window.preferences.close_action = answer
-                self.window.save_preferences()
-        return answer
+        return self._way("close_action", ways, lambda: close_question.how_to_close(self.window, session.name, ways))
 
     def _way_to_quit(self, names: list[str]) -> str:
         ways = [close_question.SHUT_DOWN, close_question.POWER_OFF]
         if self.hide_window is not None:
             ways.insert(0, close_question.IN_TRAY)
-        answer = self.window.preferences.quit_action
-        if answer not in ways or self._leaving:
-            answer, always = close_question.how_to_quit(self.window, names, ways)
+        remembered = [] if self._leaving else ways  # who asks again wants another way
+        return self._way("quit_action", remembered, lambda: close_question.how_to_quit(self.window, names, ways))
+
+    def _way(self, preference: str, remembered: list[str], ask: Callable[[], tuple[str, bool]]) -> str:
+        """What the preference says, where that is one of ``remembered``; else what the person answers."""
+        answer = str(getattr(self.window.preferences, preference))
+        if answer not in remembered:
+            answer, always = ask()
             if always:
-                self.window.preferences.quit_action = answer
+                setattr(self.window.preferences, preference, answer)
                 self.window.save_preferences()
         return answer
 
@@ -324,14 +321,11 @@ class MachineCommands(QObject):
     def paste(self) -> None:
         """Types the clipboard's text. Characters that the guest's keyboard does not have are said, not dropped
         silently."""
-        session = self.window.session
-        if session is None or not session.allows(Action.SEND_KEYS):
-            return
         text = QGuiApplication.clipboard().text()
-        if not text:
+        if text:
+            self.type_text(text)
+        else:
             self.window.say(self.tr("There is no text in the clipboard."))
-            return
-        self.type_text(text)
 
     def type_text(self, text: str) -> None:
         """Types text into the guest of the current tab."""
@@ -377,18 +371,14 @@ class MachineCommands(QObject):
             return
         tab.console.release_input()
         picture = tab.console.picture()
-        stamp = datetime.datetime.now().strftime("%Y-%m-%d %H-%M-%S")
-        name = re.sub(r'[\\/:*?"<>|]+', "_", tab.session.name)
-        folder = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.PicturesLocation) or str(Path.home())
-        chosen, _ = QFileDialog.getSaveFileName(
+        file = save_file.ask(
             self.window,
             self.tr("Save the picture of the screen"),
-            str(Path(folder) / f"{name} {stamp}.png"),
+            save_file.dated_file(tab.session.name, ".png", QStandardPaths.StandardLocation.PicturesLocation),
             self.tr("PNG pictures (*.png)"),
         )
-        if not chosen:
+        if file is None:
             return
-        file = Path(chosen) if Path(chosen).suffix else Path(chosen).with_suffix(".png")
         if picture.save(str(file)):
             self.window.say(self.tr("Saved: {file}").format(file=file))
         else:
@@ -471,7 +461,7 @@ class MachineCommands(QObject):
         session = self.window.session
         if session is None or not session.is_on:
             return
-        dialog = SlownessDialog(session, self.window.histories, self.window)
+        dialog = SlownessDialog(session, self.window)
         dialog.settings_wanted.connect(self.settings)
         dialog.accelerator_wanted.connect(session.use_accelerator)
         dialog.exec()

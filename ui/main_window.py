@@ -25,10 +25,10 @@ from ui.console.key_input import (
 )
 from ui.console.release_keys import release_keys
 from ui.console.scaling import ScaleMode
-from ui.console_only import ConsoleOnly
 from ui.device_list import devices
 from ui.fit_window import fit_window
 from ui.full_screen import FullScreen
+from ui.furniture import Furniture
 from ui.home_page import HomePage
 from ui.library_model import LibraryModel
 from ui.library_view import LibraryView
@@ -74,10 +74,10 @@ class MainWindow(QMainWindow):
         self.full_screen = FullScreen(
             self,
             self.tabs,
-            lambda: [self.menuBar(), self.toolbar, self.statusBar(), self.library_view, self.tabs.tabBar()],
+            Furniture(lambda: [self.menuBar(), self.toolbar, self.statusBar(), self.library_view, self.tabs.tabBar()]),
             lambda: [(tab.session.identity, tab.session.name) for tab in self.vm_tabs() if tab.session.is_on],
         )
-        self.console_only = ConsoleOnly(lambda: [self.toolbar, self.library_view, self.tabs.tabBar()])
+        self._beside_console = Furniture(lambda: [self.toolbar, self.library_view, self.tabs.tabBar()])
         self._connect()
         self._restore()
         self._current_changed()
@@ -286,7 +286,7 @@ class MainWindow(QMainWindow):
         return self.preferences.thumbnails and self.library_view.isVisible()
 
     def _show_speed(self) -> None:
-        self.speed_light.show_speed(self.session, self.histories)
+        self.speed_light.show_speed(self.session)
 
     def _flash(self, session: VmSession, device: str, writing: bool) -> None:
         if session is self.session:
@@ -355,7 +355,7 @@ class MainWindow(QMainWindow):
         shown = shown and tab is not None and tab.session.is_on
         if shown and tab is not None:
             tab.show_console()
-        self.console_only.set_on(shown)
+        self._beside_console.set_away(shown)
         self.actions_.console_only.setChecked(shown)
 
     def _fit_window(self) -> None:
@@ -369,7 +369,7 @@ class MainWindow(QMainWindow):
         elif self.tab is not None and self.tab.session.is_on:
             self.full_screen.enter(self.tab)
         if session is not None:
-            self._remember(session, "full_screen", self.full_screen.on)
+            self._remember(session, "full_screen", "yes" if self.full_screen.on else "")
         self.actions_.full_screen.setChecked(self.full_screen.on)
 
     def leave_full_screen(self) -> None:
@@ -379,7 +379,7 @@ class MainWindow(QMainWindow):
     def _pointer_moved(self, tab: VmTab, position: QPoint) -> None:
         self.full_screen.pointer_at(tab.console.mapTo(self, position))
 
-    def _scale_mode(self, session: VmSession | None = None) -> ScaleMode:
+    def _scale_mode(self, session: VmSession | None) -> ScaleMode:
         """That of a machine, or what machines have that were given none."""
         own = self._remembered(session, "scaling") if session is not None else None
         return ScaleMode(own) if own in [mode.value for mode in ScaleMode] else ScaleMode(self.preferences.scaling)
@@ -420,7 +420,7 @@ class MainWindow(QMainWindow):
 
     # -- What is remembered of each machine ---------------------------------------------------------------------
 
-    def _remember(self, session: VmSession, what: str, value: str | bool) -> None:
+    def _remember(self, session: VmSession, what: str, value: str) -> None:
         """By the machine's id: it stays when its folder is renamed or moved."""
         if session.settings is not None:
             self.store.setValue(f"machines/{session.settings.id}/{what}", value)
@@ -428,8 +428,7 @@ class MainWindow(QMainWindow):
     def _remembered(self, session: VmSession, what: str) -> str:
         if session.settings is None:
             return ""
-        value = str(self.store.value(f"machines/{session.settings.id}/{what}", ""))
-        return "" if value == "false" else value
+        return str(self.store.value(f"machines/{session.settings.id}/{what}", ""))
 
     # -- The window's own state --------------------------------------------------------------------------------
 

@@ -9,7 +9,6 @@ from PySide6.QtGui import QFontDatabase, QPixmap
 from PySide6.QtWidgets import (
     QDialog,
     QDialogButtonBox,
-    QFileDialog,
     QHBoxLayout,
     QLabel,
     QListWidget,
@@ -21,7 +20,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.problem_report import Part, ReportError, write
-from ui import theme
+from ui import save_file, theme
 from ui.error_dialog import show_error
 
 
@@ -84,12 +83,9 @@ class ProblemReportDialog(QDialog):
 
     def _save(self) -> None:
         proposed = Path.home() / f"bancada-report-{datetime.date.today():%Y-%m-%d}.zip"
-        chosen, _ = QFileDialog.getSaveFileName(
-            self, self.tr("Save the report"), str(proposed), self.tr("Archives (*.zip)")
-        )
-        if not chosen:
+        file = save_file.ask(self, self.tr("Save the report"), proposed, self.tr("Archives (*.zip)"))
+        if file is None:
             return
-        file = Path(chosen) if Path(chosen).suffix else Path(chosen).with_suffix(".zip")
         try:
             write(file, self._parts)
         except ReportError as error:

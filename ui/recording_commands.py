@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import datetime
-import re
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QStandardPaths, Signal
-from PySide6.QtWidgets import QFileDialog
 
 from engine.events import PowerState
+from ui import save_file
 from ui.error_dialog import show_error
 from ui.main_window import MainWindow
 from ui.vm_session import VmSession
@@ -54,20 +51,16 @@ class RecordingCommands(QObject):
     def _begin(self, session: VmSession) -> None:
         if self._window.tab is not None:
             self._window.tab.console.release_input()
-        stamp = datetime.datetime.now().strftime("%Y-%m-%d %H-%M-%S")
-        name = re.sub(r'[\\/:*?"<>|]+', "_", session.name)
-        folder = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.MoviesLocation) or str(Path.home())
-        chosen, _ = QFileDialog.getSaveFileName(
+        file = save_file.ask(
             self._window,
             self.tr("Film the screen into"),
-            str(Path(folder) / f"{name} {stamp}.webm"),
+            save_file.dated_file(session.name, ".webm", QStandardPaths.StandardLocation.MoviesLocation),
             self.tr("Films (*.webm *.mp4 *.gif)"),
         )
-        if not chosen or session.machine is None:
+        if file is None or session.machine is None:
             return
         from app.recording import Recorder, RecordingError  # brings numpy, which the window comes without
 
-        file = Path(chosen) if Path(chosen).suffix else Path(chosen).with_suffix(".webm")
         try:
             self._recorders[session] = Recorder(
                 session.machine.screen, file, lambda error: self._ended.emit(session, error)

@@ -13,6 +13,7 @@ from PySide6.QtCore import QObject, Signal
 
 from app import recent_media
 from app.drives import medium, removable_devices
+from app.figures import History
 from app.lifecycle import Action
 from app.runner import Runner
 from app.vm_folder import VmFolder
@@ -44,6 +45,7 @@ class VmSession(QObject):
         self._orders = Background(f"orders of {self._name_of(folder, runner)}", self)
         self._state = PowerState.OFF
         self._settings: VmSettings | None = None
+        self.history = History(lambda: self.runner.stats)
         self.order = ""  # what is under way, for a person; empty: nothing
         self.runner: Runner = runner if runner is not None else Runner(_required(folder))
         self._unsubscribe = self.runner.subscribe(self.bridge.receive)

@@ -14,7 +14,7 @@ from pytestqt.qtbot import QtBot
 from app.runner import Runner
 from engine.config import FloppyConfig, MachineConfig
 from engine.events import PowerState
-from tests.engine.debug.conftest import BOOT, CALL, CELL, INC, PROGRAM, STORE
+from tests.engine.debug.conftest import BOOT, CALL, CELL, INC, STORE, program_diskette
 from tests.ui.robot import click, write
 from ui.inspector.window import InspectorWindow
 from ui.vm_session import VmSession
@@ -46,9 +46,7 @@ class World:
 
 @pytest.fixture
 def world(qtbot: QtBot, tmp_path: Path) -> Iterator[World]:
-    image = tmp_path / "program.img"
-    image.write_bytes(PROGRAM.ljust(510, b"\0") + b"\x55\xaa" + bytes(1_474_560 - 512))
-    runner = Runner(MachineConfig(memory_mb=4, floppies=(FloppyConfig(image),), sound=False))
+    runner = Runner(MachineConfig(memory_mb=4, floppies=(FloppyConfig(program_diskette(tmp_path)),), sound=False))
     session = VmSession(runner=runner)
     runner.start(paused=True)
     qtbot.waitUntil(lambda: session.state is PowerState.PAUSED)

@@ -7,7 +7,6 @@ from typing import Final
 
 from PySide6.QtGui import QFontDatabase
 from PySide6.QtWidgets import (
-    QFileDialog,
     QHBoxLayout,
     QLabel,
     QLineEdit,
@@ -19,7 +18,7 @@ from PySide6.QtWidgets import (
 
 from engine.debug.address import AddressError, linear
 from engine.debug.debugger import Debugger
-from ui import theme
+from ui import save_file, theme
 from ui.error_dialog import show_error
 
 _SHOWN: Final = 1024  # bytes
@@ -81,13 +80,12 @@ class MemoryView(QWidget):
     def _save(self) -> None:
         if self._debugger is None:
             return
-        chosen, _ = QFileDialog.getSaveFileName(
-            self, self.tr("Save memory (1 MB at most)"), str(Path.home() / "memory.bin")
-        )
-        if not chosen:
+        proposed = Path.home() / "memory.bin"
+        file = save_file.ask(self, self.tr("Save memory (1 MB at most)"), proposed, self.tr("All files (*)"))
+        if file is None:
             return
         try:
-            Path(chosen).write_bytes(self._debugger.read(linear(self.address.text(), self._registers), _SAVED))
+            file.write_bytes(self._debugger.read(linear(self.address.text(), self._registers), _SAVED))
         except (AddressError, OSError) as error:
             show_error(self, self.tr("The memory could not be saved"), error)
 

@@ -23,7 +23,6 @@ class AllMachines(QDialog):
     def __init__(self, sessions: Sessions, histories: Histories, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._sessions = sessions
-        self._histories = histories
         self.setWindowTitle(self.tr("All machines"))
         self.resize(760, 320)
         column = QVBoxLayout(self)
@@ -66,7 +65,7 @@ class AllMachines(QDialog):
         self.table.setRowCount(len(on))
         number = self.locale().toString
         for row, session in enumerate(on):
-            sample = self._histories.of(session).last
+            sample = session.history.last
             figures = [f"{session.config.memory_mb}"]
             if sample is not None:
                 figures += [

@@ -1,4 +1,4 @@
-"""The figures of every machine that is on. Nothing is looked at while none is."""
+"""Looks at every machine that is on, for its history. Nothing is looked at while none is."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ from typing import Final
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from app.figures import PERIOD_S, History
+from app.figures import PERIOD_S
 from ui.sessions import Sessions
-from ui.vm_session import VmSession
 
 
 class Histories(QObject):
@@ -17,17 +16,10 @@ class Histories(QObject):
     def __init__(self, sessions: Sessions, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._sessions = sessions
-        self._histories: dict[VmSession, History] = {}
         self._timer: Final = QTimer(self)
         self._timer.setInterval(round(PERIOD_S * 1000))
         self._timer.timeout.connect(self.look)
         sessions.power_changed.connect(self._power_changed)
-
-    def of(self, session: VmSession) -> History:
-        """What is known of a machine; it stays while the window does, also when the machine is off."""
-        if session not in self._histories:
-            self._histories[session] = History(lambda: session.runner.stats)
-        return self._histories[session]
 
     @property
     def watches(self) -> bool:
@@ -37,7 +29,7 @@ class Histories(QObject):
         """Takes a sample of every machine that is on."""
         for session in self._sessions:
             if session.is_on:
-                self.of(session).look()
+                session.history.look()
         self.looked.emit()
 
     def _power_changed(self, *_: object) -> None:

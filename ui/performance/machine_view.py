@@ -9,7 +9,6 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor, QShowEvent
 from PySide6.QtWidgets import (
     QComboBox,
-    QFileDialog,
     QFrame,
     QHBoxLayout,
     QLabel,
@@ -19,8 +18,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.figures import History, Sample
-from ui import theme
+from app.figures import Sample
+from ui import save_file, theme
 from ui.error_dialog import show_error
 from ui.performance.histories import Histories
 from ui.vm_session import VmSession
@@ -36,7 +35,7 @@ class MachineView(QWidget):
 
         pyqtgraph.setConfigOptions(antialias=True)
         self._session = session
-        self._history: History = histories.of(session)
+        self._history = session.history
         self._plots: dict[str, _Plot] = {}
         theme.set_role(self, "page")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
@@ -138,12 +137,7 @@ class MachineView(QWidget):
             show_error(self, self.tr("The plots could not be saved"), error)
 
     def _ask(self, title: str, kinds: str, suffix: str) -> Path | None:
-        chosen, _ = QFileDialog.getSaveFileName(
-            self, title, str(Path.home() / f"{self._session.name}{suffix}".replace("/", "_")), kinds
-        )
-        if not chosen:
-            return None
-        return Path(chosen) if Path(chosen).suffix else Path(chosen).with_suffix(suffix)
+        return save_file.ask(self, title, Path.home() / f"{save_file.file_name(self._session.name)}{suffix}", kinds)
 
 
 class _Plot(QWidget):

@@ -7,12 +7,10 @@ from typing import Final
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QFrame, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
-from app.figures import Sample
 from app.slowness import Cause, Evidence, Finding, evidence, findings
 from app.speed_comparison import translator_gain
 from ui import theme
 from ui.background import Background
-from ui.performance.histories import Histories
 from ui.performance.speed_light import accelerator_name
 from ui.vm_session import VmSession
 
@@ -23,13 +21,12 @@ class SlownessDialog(QDialog):
     settings_wanted = Signal(str)  # page
     accelerator_wanted = Signal(str)
 
-    def __init__(self, session: VmSession, histories: Histories, parent: QWidget | None = None) -> None:
+    def __init__(self, session: VmSession, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle(self.tr("Why is this slow?"))
         self.setFixedWidth(_WIDTH)
         self._measuring = Background("measuring", self)
-        sample: Sample | None = histories.of(session).last
-        seen = evidence(session.runner, sample)
+        seen = evidence(session.runner, session.history.last)
         found = findings(seen)
         column = QVBoxLayout(self)
         column.setContentsMargins(24, 20, 24, 16)

@@ -9,7 +9,6 @@ from PySide6.QtWidgets import QToolButton
 
 from engine.events import PowerState
 from ui import theme
-from ui.performance.histories import Histories
 from ui.vm_session import VmSession
 
 _SEEN_S: Final = 3.0
@@ -27,14 +26,14 @@ class SpeedLight(QToolButton):
         self._show_icon("performance")
         self.hide()
 
-    def show_speed(self, session: VmSession | None, histories: Histories) -> None:
+    def show_speed(self, session: VmSession | None) -> None:
         """Of the machine that is shown."""
         if session is None or not session.is_on:
             self.hide()
             return
         self.show()
-        name = accelerator_name(str(session.runner.stats.get("accelerator", "")))
-        samples = histories.of(session).window(_SEEN_S)
+        name = accelerator_name(session.history.accelerator)
+        samples = session.history.window(_SEEN_S)
         if session.state is not PowerState.RUNNING or not samples:
             self._show_icon("performance")
             self._say(name, self.tr("{name}. Click to see why a machine is slow.").format(name=name))

@@ -93,12 +93,9 @@ bool Windows::open(Space& space) {
     if (!window.used) free = &window;
   }
   if (free == nullptr) {
-    Space* oldest = nullptr;
-    for (Space& other : spaces_) {
-      if (other.window != nullptr && (oldest == nullptr || other.used_at < oldest->used_at)) oldest = &other;
-    }
-    free = oldest->window;
-    close(*oldest);
+    Space& oldest = *longest_unused(space);
+    free = oldest.window;
+    close(oldest);
   }
   constexpr int PLAIN = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
   if (free->base == nullptr) {
@@ -240,14 +237,19 @@ size_t Windows::pages_mapped() const {
   return count;
 }
 
+Windows::Space* Windows::longest_unused(const Space& but) {
+  Space* oldest = nullptr;
+  for (Space& other : spaces_) {
+    if (other.window == nullptr || &other == &but) continue;
+    if (oldest == nullptr || other.used_at < oldest->used_at) oldest = &other;
+  }
+  return oldest;
+}
+
 // For one more mapping: windows of others go, those unused for longest first. False: there is none to be had.
 bool Windows::make_room(const Space& space) {
   while (mappings_of_process.load() >= MOST_MAPPINGS || pages_mapped() >= MOST_PAGES) {
-    Space* oldest = nullptr;
-    for (Space& other : spaces_) {
-      if (other.window == nullptr || &other == &space) continue;
-      if (oldest == nullptr || other.used_at < oldest->used_at) oldest = &other;
-    }
+    Space* const oldest = longest_unused(space);
     if (oldest == nullptr) return mappings_of_process.load() < MOST_MAPPINGS;
     close(*oldest);
   }

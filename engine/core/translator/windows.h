@@ -146,6 +146,7 @@ class Windows {
   void map_wanted(uint32_t linear, bool store);
   bool enter(Space& space, uint32_t first_page, uint32_t count, const Page& first);
   bool make_room(const Space& space);
+  Space* longest_unused(const Space& but);  // of those that have a window; or nullptr
   size_t pages_mapped() const;
   bool unmap(Window& window, uint32_t page);
   static Table* find_table(Window& window, uint32_t physical);

@@ -21,6 +21,13 @@ CELL = 0x600
 _PATIENCE_S = 60
 
 
+def program_diskette(folder: Path) -> Path:
+    """1.44 MB with the program in its boot sector."""
+    image = folder / "program.img"
+    image.write_bytes(PROGRAM.ljust(510, b"\0") + b"\x55\xaa" + bytes(1_474_560 - 512))
+    return image
+
+
 class Bench:
     """The machine, and when it stands."""
 
@@ -41,9 +48,8 @@ class Bench:
 def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
     if request.param == "translator" and not _core.Interpreter.can_translate():
         pytest.skip("this host has no BMI2")
-    image = tmp_path / "program.img"
-    image.write_bytes(PROGRAM.ljust(510, b"\0") + b"\x55\xaa" + bytes(1_474_560 - 512))
-    made = Bench(MachineConfig(memory_mb=4, floppies=(FloppyConfig(image),), accelerator=request.param))
+    floppies = (FloppyConfig(program_diskette(tmp_path)),)
+    made = Bench(MachineConfig(memory_mb=4, floppies=floppies, accelerator=request.param))
     yield made
     made.machine.close()
 
