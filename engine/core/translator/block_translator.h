@@ -103,6 +103,7 @@ class BlockTranslator {
   uint8_t* jump_to_slow();   // leaves at the current instruction; returns where the jump stands
   void go_to(uint32_t eip);  // to a block that is known now
   void jump_by_table();      // EIP in R8
+  void jump_to_other_page(uint32_t eip);
   void call_and_come_back(uint32_t eip, bool constant);  // EIP in R8 when it is not constant
   bool in_same_page(uint32_t eip) const;
   uint32_t target(const Op& op) const;

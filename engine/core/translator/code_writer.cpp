@@ -83,6 +83,12 @@ void CodeWriter::rorx(int to, int from, uint8_t count) {
   byte(count);
 }
 
+void CodeWriter::pext64(int to, int from, const HostMemory& mask) {
+  vex(2, 2, true, to, from, mask.base);
+  byte(0xF5);
+  modrm_memory(to, mask);
+}
+
 uint8_t* CodeWriter::jrcxz() {
   byte(0xE3);
   byte(0);
@@ -135,6 +141,12 @@ uint8_t* CodeWriter::call(const uint8_t* target) {
 void CodeWriter::aim(uint8_t* displacement, const uint8_t* target) {
   const auto distance = static_cast<int32_t>(target - (displacement + 4));
   std::memcpy(displacement, &distance, sizeof distance);
+}
+
+const uint8_t* CodeWriter::aimed_at(const uint8_t* displacement) {
+  int32_t distance;
+  std::memcpy(&distance, displacement, sizeof distance);
+  return displacement + 4 + distance;
 }
 
 }  // namespace bancada

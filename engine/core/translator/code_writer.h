@@ -1,5 +1,5 @@
 // Writes host (x86-64) instructions. Only forms that leave the host's flags alone are used for glue, since the guest's
-// status flags live there: LEA, MOV, MOVZX, NOT, SHRX, RORX and JRCXZ.
+// status flags live there: LEA, MOV, MOVZX, NOT, SHRX, RORX, PEXT and JRCXZ.
 //
 // Encodings: Intel SDM vol. 2, chapter 2.
 #pragma once
@@ -60,6 +60,8 @@ class CodeWriter {
   // to = from >> (count register, modulo its width)
   void shrx(int to, int from, int count, int size);
   void rorx(int to, int from, uint8_t count);
+  // to = the bits of `from` that `mask` has, side by side from bit 0
+  void pext64(int to, int from, const HostMemory& mask);
 
   // -- Jumps. Short ones return where their displacement stands, for `land`.
   uint8_t* jrcxz();
@@ -71,6 +73,7 @@ class CodeWriter {
   uint8_t* jump_if(int condition, const uint8_t* target);  // 32 bits
   uint8_t* call(const uint8_t* target = nullptr);
   static void aim(uint8_t* displacement, const uint8_t* target);  // sets a 32-bit displacement
+  static const uint8_t* aimed_at(const uint8_t* displacement);
 
  private:
   void bytes(const void* from, size_t count) {
@@ -83,7 +86,7 @@ class CodeWriter {
   }
   void prefixes(int map, uint8_t opcode, int size, int reg, int index, int base, bool byte_registers);
   void modrm_memory(int reg, const HostMemory& memory);
-  void vex(int map, int prefix, bool wide, int reg, int second, int rm);
+  void vex(int map, int prefix, bool wide, int reg, int second, int rm);  // `rm`: or the base of a memory operand
 
   uint8_t *at_, *end_;
   bool full_ = false;

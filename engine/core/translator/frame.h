@@ -8,11 +8,12 @@ namespace bancada {
 
 struct TranslatorFrame {
   static constexpr uint64_t ENOUGH = uint64_t{1} << 44;
-  uint64_t table = 0;          // r14
-  uint64_t left = 0;           // r13: instructions until `end`, and ENOUGH: without its bit, they are used up
-  uint64_t end = 0;            // retired instructions when `left` is 0
-  const void* exit = nullptr;  // r9 at the end: a TranslationExit
-  uint64_t context = 0;        // the current code's, in the high half
+  uint64_t table = 0;        // r14
+  uint64_t left = 0;         // r13: instructions until `end`, and ENOUGH: without its bit, they are used up
+  uint64_t end = 0;          // retired instructions when `left` is 0
+  void* exit = nullptr;      // r9 at the end: a TranslationExit
+  uint64_t context = 0;      // the current code's, in the high half
+  uint64_t context_bit = 0;  // the bit of its slot
   // The host's stack while translated code runs on one of its own, and where that begins.
   uint64_t host_stack = 0, call_stack = 0;
   // x87: nonzero while the guest's registers are not in the host's unit; then what ran last there, as numbers of the

@@ -41,8 +41,22 @@ void BlockTranslator::go_to(uint32_t eip) {
     cold_.push_back({code_.jump(), &make_exit(TranslationExit::Kind::link), true, eip});
     return;
   }
+  jump_to_other_page(eip);
+}
+
+// What is in another page depends on the mapping: the jump knows the contexts, by their slots, that it is right in.
+void BlockTranslator::jump_to_other_page(uint32_t eip) {
+  TranslationExit& exit = make_exit(TranslationExit::Kind::link_in_context);
+  code_.move_constant64(RCX, 0);
+  exit.contexts = code_.at() - sizeof(uint64_t);
+  code_.pext64(RCX, RCX, place(&cpu_.translator_frame_.context_bit));
+  uint8_t* const unknown = code_.jrcxz();
+  exit.site = code_.jump();
+  code_.land(unknown);
+  exit.unlinked = code_.at();
   code_.move_constant(R8, eip);
-  jump_by_table();
+  exit.unknown = code_.jump();
+  cold_.push_back({exit.unknown, &exit, false, 0});
 }
 
 // To a procedure, and what is done when it returns: R8 is the EIP then, which need not be the one behind the CALL.
@@ -59,8 +73,10 @@ void BlockTranslator::call_and_come_back(uint32_t eip, bool constant) {
     return;
   }
   if (!code_.full()) CodeWriter::aim(call, code_.at());
-  if (constant) code_.move_constant(R8, eip);
-  jump_by_table();
+  if (constant)
+    jump_to_other_page(eip);
+  else
+    jump_by_table();
 }
 
 BlockTranslator::Done BlockTranslator::jump_if(const Op& op) {

@@ -446,17 +446,57 @@ void Translator::look_at_context() {
     use_window(window);
   }
   const ContextKey key{cpu_.fetch_context_, cpu_.state_.seg[CS].base, kinds_};
-  Context& context = contexts_[(key.fetch_context * 7 ^ key.base >> 4 ^ key.kinds) % CONTEXTS];
+  slot_ = (key.fetch_context * 7 ^ key.base >> 4 ^ key.kinds) % CONTEXTS;
+  Context& context = contexts_[slot_];
   if (context.number == 0 || context.key != key) {
+    forget_links_of(slot_);
     context = {key, next_context_};
     if (++next_context_ == 0) {
       std::memset(contexts_, 0, sizeof contexts_);
+      for (uint32_t slot = 0; slot < CONTEXTS; ++slot) forget_links_of(slot);
       forget_jumps();
       context = {key, 1};
       next_context_ = 2;
     }
   }
   cpu_.translator_frame_.context = static_cast<uint64_t>(context.number) << 32;
+  cpu_.translator_frame_.context_bit = uint64_t{1} << slot_;
+}
+
+// -- Links ---------------------------------------------------------------------------------------------------------
+
+void Translator::link(const TranslationExit& exit, Translation& to) {
+  ++counters_.links;
+  CodeWriter::aim(exit.site, to.code);
+  to.links_here.push_back({exit.site, exit.unlinked});
+}
+
+// A link to another page is right in the current context, too; or only there, when the others have something else.
+void Translator::link_in_context(TranslationExit& exit, Translation& to) {
+  uint64_t slots;
+  std::memcpy(&slots, exit.contexts, sizeof slots);
+  if (const uint8_t* const aimed_at = CodeWriter::aimed_at(exit.site); aimed_at != to.code) {
+    if (aimed_at != exit.unlinked && ++exit.changes >= MOST_CHANGES) {
+      CodeWriter::aim(exit.unknown, by_table_code_);
+      return;
+    }
+    slots = 0;
+    link(exit, to);
+  }
+  slots |= uint64_t{1} << slot_;
+  std::memcpy(exit.contexts, &slots, sizeof slots);
+  links_of_[slot_].push_back(exit.contexts);
+}
+
+// The slot is another context's from now on.
+void Translator::forget_links_of(uint32_t slot) {
+  for (uint8_t* const contexts : links_of_[slot]) {
+    uint64_t slots;
+    std::memcpy(&slots, contexts, sizeof slots);
+    slots &= ~(uint64_t{1} << slot);
+    std::memcpy(contexts, &slots, sizeof slots);
+  }
+  links_of_[slot].clear();
 }
 
 // -- Blocks ----------------------------------------------------------------------------------------------------------
@@ -515,6 +555,7 @@ void Translator::drop_all_code() {
     block->heat = 0;
   }
   translations_.clear();
+  for (std::vector<uint8_t*>& links : links_of_) links.clear();
   x87_records_.resize(1);
   forget_jumps();
   next_ = first_free_;
@@ -638,10 +679,11 @@ const Op* Translator::enter(const Op* first) {
   for (;;) {
     ++counters_.entries;
     run(anchor_, target->code);
-    const auto* exit = static_cast<const TranslationExit*>(frame.exit);
+    auto* const exit = static_cast<TranslationExit*>(frame.exit);
     const uint64_t retired = frame.retired();
     using Kind = TranslationExit::Kind;
-    const bool goes_on = exit->kind == Kind::jump || exit->kind == Kind::link || exit->kind == Kind::budget;
+    const bool goes_on = exit->kind == Kind::jump || exit->kind == Kind::link || exit->kind == Kind::link_in_context ||
+                         exit->kind == Kind::budget;
     if (exit->x87_last != 0) frame.x87_last = exit->x87_last;
     if (exit->x87_last_memory != 0) frame.x87_last_memory = exit->x87_last_memory;
     if (!goes_on) put_x87_back();
@@ -679,6 +721,7 @@ const Op* Translator::enter(const Op* first) {
         return nullptr;
       case Kind::jump:
       case Kind::link:
+      case Kind::link_in_context:
         break;
     }
     cpu_.retired_base_ = retired;
@@ -691,9 +734,9 @@ const Op* Translator::enter(const Op* first) {
       return go_to(cpu_, frame.eip);
     }
     if (exit->kind == Kind::link) {
-      ++counters_.links;
-      CodeWriter::aim(exit->site, found->code);
-      found->links_here.push_back({exit->site, exit->unlinked});
+      link(*exit, *found);
+    } else if (exit->kind == Kind::link_in_context) {
+      link_in_context(*exit, *found);
     } else {
       ++counters_.jumps;
       frame.jump_keys[jump_slot(frame.eip)] = ~(frame.eip + frame.context) + 1;

@@ -59,12 +59,13 @@ constexpr SegmentKind segment_kind(uint32_t kinds, unsigned segment) {
 // Why translated code ends. Its address comes in TranslatorFrame::exit.
 struct TranslationExit {
   enum class Kind : uint8_t {
-    instruction,  // `op` is the interpreter's; what comes after it, too
-    jump,         // on to TranslatorFrame::eip
-    link,         // the same, and the way there will always be the same: aim `site` at it
-    budget,       // the block was not begun
-    after_call,   // registers and flags are in place; `op` is next
-    left_block,   // registers, flags and EIP are in place
+    instruction,      // `op` is the interpreter's; what comes after it, too
+    jump,             // on to TranslatorFrame::eip
+    link,             // the same, and the way there will always be the same: aim `site` at it
+    link_in_context,  // the same, as long as the mapping of code is the same
+    budget,           // the block was not begun
+    after_call,       // registers and flags are in place; `op` is next
+    left_block,       // registers, flags and EIP are in place
   };
   Kind kind;
   Translation* from;
@@ -73,6 +74,9 @@ struct TranslationExit {
   uint32_t x87_last = 0, x87_last_memory = 0;  // what of it is not in the frame
   uint8_t* site = nullptr;                     // displacement of a jump
   uint8_t* unlinked = nullptr;                 // where it leads as long as it is not linked
+  uint8_t* contexts = nullptr;                 // a set of slots: 64 bits of the host code
+  uint8_t* unknown = nullptr;                  // displacement of the jump in other contexts
+  uint8_t changes = 0;                         // how often contexts did not agree where it leads
 };
 
 // The host code of one block, good for one EIP and one set of segment kinds. A block may have several: libraries lie
@@ -175,7 +179,8 @@ class Translator final : public HostFaultMender {
   // stack, too: each call is one of them.
   static constexpr uint64_t MOST_LEFT = 1u << 15;
   static constexpr size_t CALL_STACK_BYTES = MOST_LEFT * 8 + (128u << 10);  // and room for signal handlers
-  static constexpr uint32_t CONTEXTS = 64;
+  static constexpr uint32_t CONTEXTS = 64;                                  // their slots are bits of a word
+  static constexpr uint8_t MOST_CHANGES = 8;
   static constexpr size_t MOST_BLOCK_BYTES = 1u << 15;
   static constexpr uint32_t MOST_BACK_OFF = 12;
   // Calling the interpreter costs as much as so many instructions done by it, going in and out as much as so many. A
@@ -218,6 +223,9 @@ class Translator final : public HostFaultMender {
   uint32_t segment_kinds();
   void look_at_context();
   Translation* find(uint32_t eip);
+  void link(const TranslationExit& exit, Translation& to);
+  void link_in_context(TranslationExit& exit, Translation& to);
+  void forget_links_of(uint32_t slot);
   void stayed(Block* block, uint64_t instructions);
   void forget_jumps();
   void take_flags(uint32_t clear);
@@ -242,6 +250,8 @@ class Translator final : public HostFaultMender {
   uint8_t* bring_sse_code_ = nullptr;
   std::vector<X87Record> x87_records_{{}};  // from 1
   Context contexts_[CONTEXTS] = {};
+  std::vector<uint8_t*> links_of_[CONTEXTS];  // TranslationExit::contexts that have the slot
+  uint32_t slot_ = 0;
   uint32_t next_context_ = 1;
   uint32_t kinds_ = 0;
   bool context_is_stale_ = true;
