@@ -6,49 +6,40 @@ import struct
 
 import pytest
 
+from tests.core.paging_code import FLUSH, LOAD_CR3, PAGES, PAGING, PRESENT, TABLE, flush_page, load_cr3, store
 from tests.core.protected_rig import CODE, PAGE_DIRECTORY, STACK, ProtectedRig
 
-PAGES = 0x400000  # linear address of what map_pages() maps
-FIRST = 0x200000  # where it lies, one page for each version of the code
-PRESENT, PAGING = 3, 0x80000011
-TABLE = PAGE_DIRECTORY + 0x2000
+FIRST = 0x200000  # where the pages lie, one for each version of the code
 TIMES = 40
 RETURN = b"\xc3"
 CALL, JUMP, JUMP_IF_NOT_ZERO = b"\xe8", b"\xe9", b"\x0f\x85"
-FLUSH = b"\x0f\x20\xd8\x0f\x22\xd8"  # mov eax, cr3; mov cr3, eax
-FLUSH_PAGE = b"\x0f\x01\x3d" + struct.pack("<I", PAGES)  # invlpg
 
 
 def add(value: int) -> bytes:
     return b"\x81\xc3" + struct.pack("<I", value)  # add ebx
 
 
-def load_cr3(directory: int) -> bytes:
-    return b"\xb8" + struct.pack("<I", directory) + b"\x0f\x22\xd8"
-
-
-def store(address: int, value: int) -> bytes:
-    return b"\xc7\x05" + struct.pack("<II", address, value)
-
-
 class Program:
-    """A guest program that goes to PAGES and comes back, by calls or by jumps."""
+    """A guest program that goes to PAGES and comes back, by a call or by a jump: one instruction, always the same."""
+
+    _LOOP = CODE + 5
 
     def __init__(self, way: bytes) -> None:
-        self.code = b""
-        self._way = way
+        loop = b""
+        if way != CALL:
+            # The code there ends by a RET, whichever way it was reached.
+            back = self._LOOP + 5 + 2 + len(way) + 4
+            loop += b"\x68" + struct.pack("<I", back) + b"\x85\xf6"  # push; test esi, esi
+        loop += way
+        loop += struct.pack("<i", PAGES - (self._LOOP + len(loop) + 4))
+        loop += b"\x4e"  # dec esi
+        loop += b"\x0f\x85" + struct.pack("<i", -len(loop) - 6)  # jnz
+        loop += RETURN
+        self.code = JUMP + struct.pack("<i", len(loop)) + loop
 
     def go_there(self, times: int) -> None:
         self.code += b"\xbe" + struct.pack("<I", times)  # mov esi
-        begin = len(self.code)
-        if self._way != CALL:
-            # The code there ends by a RET, whichever way it was reached.
-            back = CODE + begin + 5 + 2 + len(self._way) + 4
-            self.code += b"\x68" + struct.pack("<I", back) + b"\x85\xf6"  # push; test esi, esi
-        self.code += self._way
-        self.code += struct.pack("<i", PAGES - (CODE + len(self.code) + 4))
-        self.code += b"\x4e"  # dec esi
-        self.code += b"\x0f\x85" + struct.pack("<i", begin - len(self.code) - 6)
+        self.code += CALL + struct.pack("<i", self._LOOP - (CODE + len(self.code) + 5))
 
     def run(self, rig: ProtectedRig) -> int:
         assert len(self.code) < STACK - CODE
@@ -61,10 +52,10 @@ WAYS = pytest.mark.parametrize("way", [CALL, JUMP, JUMP_IF_NOT_ZERO], ids=["call
 
 
 @WAYS
-@pytest.mark.parametrize("flush", [FLUSH, FLUSH_PAGE], ids=["cr3", "invlpg"])
+@pytest.mark.parametrize("flush", [FLUSH, flush_page(PAGES)], ids=["cr3", "invlpg"])
 def test_other_code_after_the_page_was_mapped_anew(way: bytes, flush: bytes) -> None:
     rig = ProtectedRig()
-    versions = 20  # more than a jump may lead to before it is given up
+    versions = 20  # a jump that leads to so many is given up
     for number in range(versions):
         rig.memory.write(FIRST + number * 0x1000, add(1 << number) + RETURN)
     rig.map_pages([FIRST | PRESENT])
@@ -97,7 +88,7 @@ def test_each_address_space_has_its_own_code_there(way: bytes, spaces: int) -> N
     outer = len(program.code)
     program.code += b"\x31\xff"  # xor edi, edi
     inner = len(program.code)
-    program.code += b"\x8b\x04\xbd" + struct.pack("<I", table) + b"\x0f\x22\xd8"  # mov eax, [table+edi*4]; mov cr3, eax
+    program.code += b"\x8b\x04\xbd" + struct.pack("<I", table) + LOAD_CR3  # mov eax, [table + edi * 4]
     program.go_there(3)
     program.code += b"\x47\x81\xff" + struct.pack("<I", spaces)  # inc edi; cmp edi
     program.code += b"\x0f\x82" + struct.pack("<i", inner - len(program.code) - 6)  # jb

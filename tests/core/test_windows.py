@@ -8,12 +8,11 @@ import pytest
 
 from engine import _core
 from tests.core import processors
+from tests.core.paging_code import FLUSH, PAGES, PAGING, PRESENT, TABLE, flush_page, load_cr3, store
 from tests.core.protected_rig import CODE, GP, PAGE_DIRECTORY, PF, STACK, ProtectedRig
 
-PAGES = 0x400000  # linear address of what map_pages() maps
-FIRST, SECOND, THIRD = 0x200000, 0x205000, 0x209000  # where it lies
-TABLE = PAGE_DIRECTORY + 0x2000
-PRESENT, ACCESSED, DIRTY, PAGING = 3, 0x20, 0x40, 0x80000011
+FIRST, SECOND, THIRD = 0x200000, 0x205000, 0x209000  # where the pages lie
+ACCESSED, DIRTY = 0x20, 0x40
 USED = ACCESSED | DIRTY
 TIMES = 60
 
@@ -35,19 +34,8 @@ def add_from(address: int) -> bytes:
     return b"\x03\x1d" + struct.pack("<I", address)  # add ebx, [address]
 
 
-def store(address: int, value: int) -> bytes:
-    return b"\xc7\x05" + struct.pack("<II", address, value)
-
-
 def store_byte(address: int, value: int) -> bytes:
     return b"\xc6\x05" + struct.pack("<IB", address, value)
-
-
-def flush_page(address: int) -> bytes:
-    return b"\x0f\x01\x3d" + struct.pack("<I", address)  # invlpg
-
-
-FLUSH = b"\x0f\x20\xd8\x0f\x22\xd8"  # mov eax, cr3; mov cr3, eax
 
 
 def run(rig: ProtectedRig, code: bytes) -> int:
@@ -154,7 +142,7 @@ def test_more_address_spaces_than_windows(rig: ProtectedRig) -> None:
         rig.write32(table, page | PRESENT | USED)
         rig.write32(page, number + 1)
     for number in [*range(spaces), *range(spaces)]:
-        code += b"\xb8" + struct.pack("<I", 0x60000 + number * 0x2000) + b"\x0f\x22\xd8"  # mov cr3
+        code += load_cr3(0x60000 + number * 0x2000)
         code += repeated(add_from(PAGES), 3)
         expected += 3 * (number + 1)
     assert len(code) < STACK - CODE

@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <bit>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -446,21 +447,21 @@ void Translator::look_at_context() {
     use_window(window);
   }
   const ContextKey key{cpu_.fetch_context_, cpu_.state_.seg[CS].base, kinds_};
-  slot_ = (key.fetch_context * 7 ^ key.base >> 4 ^ key.kinds) % CONTEXTS;
-  Context& context = contexts_[slot_];
+  const uint32_t slot = (key.fetch_context * 7 ^ key.base >> 4 ^ key.kinds) % CONTEXTS;
+  Context& context = contexts_[slot];
   if (context.number == 0 || context.key != key) {
-    forget_links_of(slot_);
+    forget_links_of(slot);
     context = {key, next_context_};
     if (++next_context_ == 0) {
       std::memset(contexts_, 0, sizeof contexts_);
-      for (uint32_t slot = 0; slot < CONTEXTS; ++slot) forget_links_of(slot);
+      for (uint32_t other = 0; other < CONTEXTS; ++other) forget_links_of(other);
       forget_jumps();
       context = {key, 1};
       next_context_ = 2;
     }
   }
   cpu_.translator_frame_.context = static_cast<uint64_t>(context.number) << 32;
-  cpu_.translator_frame_.context_bit = uint64_t{1} << slot_;
+  cpu_.translator_frame_.context_bit = uint64_t{1} << slot;
 }
 
 // -- Links ---------------------------------------------------------------------------------------------------------
@@ -483,9 +484,10 @@ void Translator::link_in_context(TranslationExit& exit, Translation& to) {
     slots = 0;
     link(exit, to);
   }
-  slots |= uint64_t{1} << slot_;
+  const uint64_t current = cpu_.translator_frame_.context_bit;
+  slots |= current;
   std::memcpy(exit.contexts, &slots, sizeof slots);
-  links_of_[slot_].push_back(exit.contexts);
+  links_of_[std::countr_zero(current)].push_back(exit.contexts);
 }
 
 // The slot is another context's from now on.

@@ -251,7 +251,6 @@ class Translator final : public HostFaultMender {
   std::vector<X87Record> x87_records_{{}};  // from 1
   Context contexts_[CONTEXTS] = {};
   std::vector<uint8_t*> links_of_[CONTEXTS];  // TranslationExit::contexts that have the slot
-  uint32_t slot_ = 0;
   uint32_t next_context_ = 1;
   uint32_t kinds_ = 0;
   bool context_is_stale_ = true;

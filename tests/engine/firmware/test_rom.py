@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import iced_x86 as iced
 import pytest
 
 from engine.firmware.assembler import Assembler, AssemblyError
@@ -68,7 +69,6 @@ def test_system_font_is_where_old_programs_read_it(roms: RomImages) -> None:
 
 
 def test_stubs_decode_without_gaps(roms: RomImages) -> None:
-    iced = pytest.importorskip("iced_x86")
     start, end = roms.system_labels["common"], roms.system_labels["int05"]
     decoder = iced.Decoder(16, roms.system[start:end], ip=start)
     instructions = list(decoder)
